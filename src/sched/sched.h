@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler's parts and how they hang together.
+ *
+ * A scheduler is a ready ring, a map of tasks, timers, a table of descriptors, an inbox and one world. One thread owns all of
+ * it; only the inbox, the flags beside it and the count of holds are touched by others. */
+#ifndef HK_SCHED_SCHED_H
+#define HK_SCHED_SCHED_H
+
+#include <hocket/sched.h>
+#include <hocket/task.h>
+
+#include "world/world.h"
+
+/* All limits on one page. */
+enum {
+    HK__PASS_TASKS = 256,        /* tasks run before the loop looks at the world again */
+    HK__BATCH_TASKS = 64,        /* tasks run before the clock is read: a pass is over after PASS_NS too */
+    HK__PASS_NS = 200 * 1000,
+    HK__BUDGET = 256,            /* calls that complete at once before a task gives up the processor */
+    HK__DIRECT_COST = 16,        /* of that budget, for a system call of the kernel's */
+    HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
+    HK__EVENTS = 256             /* taken from the world at once */
+};
+
+/* Ready tasks, in order. Never full: its capacity is kept above the number of tasks. */
+struct hk__ready {
+    hk_coro **slot;
+    uint32_t mask;
+    uint32_t head, tail; /* free running */
+    uint32_t end;        /* the batch that may run without the loop */
+    int32_t quota;       /* tasks left in this pass */
+};
+
+/* tid -> task: slot[tid & mask]. A number whose slot is taken is skipped, so there are no collisions. */
+struct hk__task_map {
+    hk_coro **slot;
+    uint64_t mask;
+    int64_t last; /* tid given out */
+};
+
+/* Deadlines: a 4-ary heap. Timers started in this pass wait in `fresh` until the clock is read, so that starting one reads no
+ * clock and none fires early. */
+struct hk__timer_entry {
+    int64_t deadline;
+    hk__timer *timer;
+};
+struct hk__timers {
+    struct hk__timer_entry *heap;
+    uint32_t count, capacity;
+    uint32_t sequence;
+    uint32_t fresh_count;
+    hk__timer *fresh, **fresh_tail;
+};
+
+struct hk__post {
+    struct hk__post *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* What other threads touch. Atomic. */
+struct hk__inbox {
+    struct hk__post *posts; /* newest first */
+    uint32_t posters;       /* inside hk_sched_post */
+    bool open;
+    bool sleeping; /* the loop waits, or is about to: wake it */
+    bool dump;     /* print the table of tasks (SIGQUIT) */
+    int32_t holds;
+};
+
+struct hk__descriptor;
+struct hk__descriptors {
+    struct hk__descriptor *table; /* by number */
+    uint32_t count;
+    uint32_t waiting;             /* calls parked on one */
+    uint32_t watched;             /* descriptors the world watches */
+    hk_call *stalled;             /* accepts that found no descriptor free */
+};
+
+struct hk_sched {
+    struct hk__ready ready;
+    hk__context loop; /* where the loop goes on when a task finds nobody to switch to */
+    hk_coro *thread;  /* who runs the loop */
+    int32_t budget;
+    uint32_t live;
+    hk_call *on_loop; /* a handler that asked for the loop's stack */
+    hk_coro *dead;    /* a task that has ended; its memory goes back once the loop runs */
+    hk_driver driver;
+
+    int64_t now; /* read once a batch */
+    struct hk__timers timers;
+    struct hk__task_map map;
+    hk_coro *first, *last; /* tasks, in order of creation */
+    struct hk__descriptors descriptors;
+    hk__world *world;
+    size_t stack;
+    int64_t grace;
+    void (*unhandled)(const hk_failure *failure);
+    bool running, stopping;
+
+    struct hk__inbox inbox __attribute__((aligned(64)));
+};
+
+/* The scheduler that accepted a call; NULL: some other driver. */
+static inline hk_sched *hk__sched_of(const hk_call *call);
+
+/* ready.c */
+int hk__ready_reserve(hk_sched *s, uint32_t tasks);
+static inline void hk__ready_push(hk_sched *s, hk_coro *task)
+{
+    s->ready.slot[s->ready.tail++ & s->ready.mask] = task;
+}
+
+/* task.c */
+hk_coro *hk__task_find(hk_sched *s, hk_tid tid);
+void hk__task_kill(hk_coro *task);
+
+/* trap.c */
+void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result);
+/* Runs a parked call's handler once more: its descriptor is ready, its time has come. */
+void hk__call_retry(hk_call *call);
+/* Aborts a parked call, once: true where it is settled with result now. */
+bool hk__call_abort(hk_call *call, intptr_t result);
+
+static inline hk_sched *hk__sched_of(const hk_call *call)
+{
+    return call->driver->complete == hk__driver_complete ? HK_CONTAINER(call->driver, hk_sched, driver) : NULL;
+}
+
+/* timer.c. A timer lies behind the call whose handler is run again when it fires: struct { hk_call call; hk__timer timer; }.
+ * start: deadline holds the duration. -ENOMEM: nothing was started. */
+int hk__timer_start(hk_sched *s, hk__timer *timer);
+void hk__timer_stop(hk_sched *s, hk__timer *timer);
+void hk__timers_arm(hk_sched *s);
+void hk__timers_expire(hk_sched *s);
+int64_t hk__timers_next(const hk_sched *s); /* the earliest deadline; INT64_MAX: none */
+
+/* descriptor.c */
+int hk__descriptors_open(hk_sched *s);
+void hk__descriptors_close(hk_sched *s);
+void hk__descriptor_event(hk_sched *s, const hk__event *event);
+
+/* inbox.c */
+void hk__inbox_drain(hk_sched *s);
+void hk__inbox_wake(hk_sched *s);
+
+/* report.c */
+void hk__report_tasks(hk_sched *s, const char *title);
+
+/* exit.c, loop.c */
+void hk__loop_pass(hk_sched *s, bool may_wait);
+
+#endif
