@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# The front door: each command sets up what it needs, then calls Meson and Ninja or a script.
+BUILD ?= build
+PREFIX ?= /usr/local
+export BUILD
+
+help:
+	@echo "make run       build, and run the first example; then the server (ARGS=... for it)"
+	@echo "make test      build, and run the checks and the tests (ONLY=pattern: these tests)"
+	@echo "make test-all  the same under every compiler, sanitizer and machine (ONLY=part)"
+	@echo "make bench     run the benches (ONLY=pattern)"
+	@echo "make build     build into $(BUILD)/"
+	@echo "make check     run the checks on the sources alone (ONLY=name)"
+	@echo "make format    format the sources"
+	@echo "make install   install (PREFIX=$(PREFIX), DESTDIR=)"
+	@echo "make clean     remove what was built"
+
+build:
+	@scripts/setup.sh run
+	@scripts/build.sh $(BUILD)
+
+run: build
+	@scripts/run.sh $(ARGS)
+
+test:
+	@scripts/test.sh $(ONLY)
+
+test-all:
+	@ONLY="$(ONLY)" scripts/test_all.sh
+
+bench: build
+	@$(BUILD)/bench/hocket-bench $(ONLY)
+
+check:
+	@scripts/setup.sh test
+	@scripts/build.sh $(BUILD)
+	@scripts/check.sh $(ONLY)
+
+format:
+	@scripts/format.sh
+
+install: build
+	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-*
+
+.PHONY: help build run test test-all bench check format install clean

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Usage: check.sh [NAME ...]. Runs the checks (all, or check_NAME.py) on a built tree, each with its
+# self-test before. Each counts as two tests; the last line sums up: `N passed, N failed`.
+cd "$(dirname "$0")/.." || exit 1
+passed=0 failed=0 skipped=""
+
+# count TITLE COMMAND...: runs it, and shows what it says only where it fails.
+count() {
+    local title=$1 output status
+    shift
+    output=$("$@" 2>&1)
+    status=$?
+    case $status in
+    0) passed=$((passed + 1)) ;;
+    77) skipped+="skipped check $title: ${output#skipped: }"$'\n' ;;
+    *)
+        failed=$((failed + 1))
+        printf 'FAILED check %s\n%s\n' "$title" "$output"
+        ;;
+    esac
+}
+
+names=("$@")
+[ $# -gt 0 ] || names=(layers rooms style docs headers must_not_compile symbols)
+for name in "${names[@]}"; do
+    count "$name (self-test)" "scripts/check_$name.py" --self-test
+    count "$name" "scripts/check_$name.py"
+done
+[ $# -gt 0 ] || count "transcripts (self-test)" scripts/check_transcripts.py --self-test
+printf '%s' "$skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

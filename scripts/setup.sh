@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Usage: setup.sh run|test|test-all. Sees to it that the distribution packages are there: asks
+# dpkg, which is quick when nothing is missing; installs what is missing where it may, else prints
+# the line that does it and fails. Elsewhere than on Debian it checks the commands alone.
+set -u
+
+packages="gcc g++ meson ninja-build pkg-config libexpat1-dev libuv1-dev make"
+commands="gcc g++ meson ninja pkg-config"
+case "${1:-run}" in
+run) ;;
+test|test-all)
+    packages+=" clang clang-format clang-format-14 libclang-rt-14-dev valgrind gdb"
+    packages+=" netcat-openbsd curl python3 binutils"
+    commands+=" clang clang-format-14 python3 nm"
+    ;;
+*)
+    echo "usage: setup.sh run|test|test-all" >&2
+    exit 2
+    ;;
+esac
+if [ "${1:-run}" = test-all ]; then
+    packages+=" qemu-user gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross"
+    commands+=" valgrind qemu-aarch64 aarch64-linux-gnu-gcc"
+fi
+
+# Without this one, C++ is not tried on that machine, and that is all.
+optional=" g++-aarch64-linux-gnu"
+
+missing=""
+if command -v dpkg-query >/dev/null; then
+    # shellcheck disable=SC2016,SC2086 # the format is dpkg's, the list is meant to be split
+    installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' $packages 2>/dev/null) "
+    for package in $packages; do
+        case "$installed" in
+        *" installed:$package "*) ;;
+        *) missing+=" $package" ;;
+        esac
+    done
+else
+    for name in $commands; do
+        command -v "$name" >/dev/null || missing+=" $name"
+    done
+fi
+[ -z "$missing" ] && exit 0
+
+line="apt-get install -y --no-install-recommends$missing"
+sudo=""
+[ "$(id -u)" = 0 ] || sudo="sudo -n"
+if command -v apt-get >/dev/null && { [ -z "$sudo" ] || sudo -n true 2>/dev/null; }; then
+    echo "installing:$missing"
+    # shellcheck disable=SC2086
+    if $sudo env DEBIAN_FRONTEND=noninteractive $line >/dev/null 2>&1 ||
+        { $sudo apt-get update -q >/dev/null && $sudo env DEBIAN_FRONTEND=noninteractive $line; }
+    then
+        exit 0
+    fi
+fi
+echo "missing:$missing" >&2
+echo "install it with:" >&2
+echo "    sudo apt-get update && sudo $line" >&2
+[ "$missing" = "$optional" ] && echo "going on without" >&2 && exit 0
+exit 1
