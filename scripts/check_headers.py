@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Every public header compiles alone, twice in a row, as strict C11, C++11 and C++17, with gcc and
-with clang, and with each way of switching contexts. One whose opening comment says
-`included by NAME.h` is a part of that one and does not stand alone."""
+with clang, and with each way of switching contexts. One whose opening comment says `included by
+NAME.h` is a part of that one and does not stand alone."""
 import os
 import re
 import shutil
@@ -18,7 +18,8 @@ STRICT = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Iinclud
 C11, CXX11, CXX17 = ["-std=c11"], ["-x", "c++", "-std=c++11"], ["-x", "c++", "-std=c++17"]
 OUTLINE, REFERENCE = ["-DHK_CONTEXT_OUTLINE"], ["-DHK_CONTEXT_REFERENCE"]
 WAYS = [("gcc", C11), ("gcc", C11 + OUTLINE), ("gcc", C11 + REFERENCE), ("g++", CXX11),
-        ("g++", CXX17), ("clang", C11), ("clang", C11 + OUTLINE), ("clang++", CXX11), ("clang++", CXX17)]
+        ("g++", CXX17), ("clang", C11), ("clang", C11 + OUTLINE), ("clang++", CXX11),
+        ("clang++", CXX17)]
 
 
 def compile_alone(root, path, name, way):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Misuse that the compiler must refuse: tests/must_not_compile/*.c.
 
-The first line of each is `/* expect: REGEX */`, matched against what gcc and clang say. With -DFIXED the same file is right and must compile: so it fails for its reason and no other."""
+The first line of each is `/* expect: REGEX */`, matched against what gcc and clang say. With
+-DFIXED the same file is right and must compile: so it fails for its reason and no other."""
 import os
 import re
 import shutil

@@ -77,9 +77,12 @@ def check_format(root):
         return
     result = subprocess.run([tool, "--dry-run", "--style=file"] + paths, cwd=root, text=True,
                             capture_output=True, check=False)
+    places = {}
     for match in re.finditer(r"^([^:\n]+):(\d+):\d+: (?:warning|error): ", result.stderr, re.M):
-        yield Finding(match.group(1), int(match.group(2)),
-                      "not as clang-format wants it: make format")
+        places.setdefault(match.group(1), []).append(int(match.group(2)))
+    for path, lines in places.items():
+        yield Finding(path, lines[0], "not as clang-format wants it (%d places): make format" %
+                      len(lines))
 
 
 def check(root):

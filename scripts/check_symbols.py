@@ -77,7 +77,7 @@ int *hk__h = &h;"""
 STACK = '\n__asm__(".section .note.GNU-stack,\\"x\\",@progbits\\n.text\\n");'
 CASES = [
     ("clean", library(GOOD), None),
-    ("name", library(GOOD + "\nint helper(void) { return 1; }"), r"libhocket\.a:1: helper does not"),
+    ("name", library(GOOD + "\nint helper(void) { return 1; }"), r"\.a:1: helper does not"),
     ("data", library(GOOD + "\nint counter;"), r"libhocket\.a:1: counter does not"),
     ("exported name", library(GOOD + "\n" + API + "int helper;"), r"helper does not"),
     ("hidden", library(GOOD + "\nint hk_g(void) { return 1; }"), r"hk_g is hidden"),

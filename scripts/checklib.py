@@ -48,7 +48,7 @@ TOKEN = re.compile(
 
 
 def blank(text, strings=True):
-    """The text with comments (and what is in quotes) turned into blanks; lines keep their places."""
+    """The text with blanks for comments (and what is in quotes); lines keep their places."""
     def replace(match):
         word = match.group()
         if word[0] in "\"'":
@@ -92,6 +92,7 @@ def main(check, cases):
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), ".."))
     parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--max", type=int, default=40, help="print at most so many findings")
     args = parser.parse_args()
     if args.self_test:
         sys.exit(self_test(check, cases))
@@ -100,6 +101,8 @@ def main(check, cases):
     except Skip as why:
         print("skipped: %s" % why)
         sys.exit(77)
-    for finding in found:
+    for finding in found[:args.max]:
         print(show(finding))
+    if len(found) > args.max:
+        print("... and %d more" % (len(found) - args.max))
     sys.exit(1 if found else 0)

@@ -68,9 +68,10 @@ run_valgrind() {
     factor=20 slow=""
     rm -rf build-valgrind/log
     mkdir -p build-valgrind/log
+    local before=$failed
     build_and_test valgrind "valgrind -q --error-exitcode=99 --leak-check=full \
         --errors-for-leak-kinds=definite --log-file=build-valgrind/log/%p.txt"
-    find build-valgrind/log -size +0 -exec tail -n 40 {} + | head -200
+    [ "$failed" = "$before" ] || find build-valgrind/log -size +0 -exec tail -n 40 {} + | head -200
 }
 
 run_aarch64() {
