@@ -37,7 +37,9 @@ struct hk_coro {
             hk_step_fn *step;   /* the body */
             hk_coro *borrowed;  /* while it runs: whose stack it runs on */
             void (*release)(hk_coro *co); /* the frame goes back to its owner */
+            hk_call *pending;   /* the call that its task returned last */
             int pc;             /* where its step goes on */
+            uint32_t refusals;  /* of a killed task, in a row */
         } stackless;
     } at;
     uintptr_t state; /* HK__CREATED ..., or the thread it is suspended on */
@@ -48,9 +50,9 @@ struct hk_coro {
     int64_t tid;   /* the task's number, 0: no task */
     hk_call *call; /* root only: the call it is parked in */
     hk_coro *next, *prev; /* tasks of one scheduler, in order of creation */
-    void *waiters;        /* calls that wait for the end of this task */
+    void *waiters;        /* calls that wait for the end of this task: the last of a ring of hk_wait_call */
     const char *name;
-    char *why; /* what hk_fail recorded */
+    struct hk__why *why;  /* what hk_fail recorded */
 };
 
 enum { HK__CREATED, HK__RUNNING, HK__FINISHED, HK__TASK, HK__TASK_KILLED, HK__BOUND };
@@ -70,14 +72,16 @@ typedef struct hk__stackful {
     hk__context back; /* where its resumer goes on */
     hk_coro *resumer;
     bool driven;
-    bool owns_name; /* name is on the heap */
+    bool owns_name;  /* name is on the heap */
     uint16_t colour; /* bytes of the stack above this struct */
     uint32_t size; /* of the stack, guard included, bytes */
     char *stack;   /* lowest address, the guard's */
     hk_entry *entry;
     void *arg;
     void (*arg_release)(void *arg);
+    void (*end)(struct hk__stackful *self, void *value); /* where it goes after its body; does not return */
     struct hk__at_end *at_end;
+    uint32_t refusals; /* of a killed task, in a row */
     struct hk__cxx_exceptions exceptions;
     void *fake_stack; /* AddressSanitizer's */
     void *fiber;      /* ThreadSanitizer's */

@@ -74,6 +74,21 @@ typedef struct hk_exit {
  * Returns: the tid; -EPERM outside a task. Blocks: never. Cancel: no. Threads: any. */
 HK_API hk_tid hk_task_self(void);
 
+/* A wait as a value, for stackless steps. */
+typedef struct hk_wait_call {
+    hk_call call;
+    hk_tid tid; /* whom it waits for */
+    hk_exit *ret_exit;
+    struct hk_wait_call *next;
+} hk_wait_call;
+
+/* Fills in a wait; see hk_task_wait.
+ *   wait: the call.
+ *   tid: the task.
+ *   ret_exit: how it ended; may be NULL.
+ * Returns: nothing. Blocks: never. Cancel: no. Threads: any. */
+HK_API void hk_task_wait_prepare(hk_wait_call *wait, hk_tid tid, hk_exit *ret_exit);
+
 /* Waits for the end of a task. Many may wait for one; they are woken in order.
  *   tid: the task.
  *   ret_exit: how it ended; may be NULL.

@@ -9,6 +9,7 @@
 #include <hocket/sched.h>
 #include <hocket/task.h>
 
+#include "coro/coro.h"
 #include "world/world.h"
 
 /* All limits on one page. */
@@ -84,7 +85,7 @@ struct hk_sched {
     int32_t budget;
     uint32_t live;
     hk_call *on_loop; /* a handler that asked for the loop's stack */
-    hk_coro *dead;    /* a task that has ended; its memory goes back once the loop runs */
+    hk_coro *dead;    /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
 
     int64_t now; /* read once a batch */
@@ -96,7 +97,9 @@ struct hk_sched {
     size_t stack;
     int64_t grace;
     void (*unhandled)(const hk_failure *failure);
-    bool running, stopping;
+    bool running;  /* inside run or step */
+    bool stopping; /* no more tasks are born */
+    hk_sched *next_free;
 
     struct hk__inbox inbox __attribute__((aligned(64)));
 };
@@ -104,23 +107,39 @@ struct hk_sched {
 /* The scheduler that accepted a call; NULL: some other driver. */
 static inline hk_sched *hk__sched_of(const hk_call *call);
 
-/* ready.c */
+/* ready.c. Room for that many tasks in the ring and the map: 0 or -ENOMEM. */
 int hk__ready_reserve(hk_sched *s, uint32_t tasks);
+int hk__map_reserve(hk_sched *s, uint32_t tasks);
+/* Lets the batch grow, or says that the pass is over. */
+bool hk__ready_extend(hk_sched *s);
+static inline bool hk__ready_any(const hk_sched *s) { return s->ready.head != s->ready.tail; }
 static inline void hk__ready_push(hk_sched *s, hk_coro *task)
 {
     s->ready.slot[s->ready.tail++ & s->ready.mask] = task;
 }
 
+/* Makes a task ready; the loop is told where it does not run (a host's loop that completes a call). */
+static inline void hk__task_wake(hk_sched *s, hk_coro *task);
+
 /* task.c */
-hk_coro *hk__task_find(hk_sched *s, hk_tid tid);
+hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_options *options);
+hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
+hk_coro *hk__task_here(void); /* the task that runs, or NULL */
 void hk__task_kill(hk_coro *task);
+/* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the caller's. */
+void hk__task_finish(hk_coro *task, void *value);
+void hk__task_reap(hk_sched *s); /* frees the stack of the task that ended last */
+void hk__task_drop(hk_coro *task); /* at shutdown: one that would not end */
+static inline const char *hk__task_name(const hk_coro *task) { return task->name != NULL ? task->name : "task"; }
 
 /* trap.c */
+/* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or queued. */
+bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call);
+/* Saves task t, whose leaf is self, and picks who runs next on this thread. */
+hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t);
 void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result);
 /* Runs a parked call's handler once more: its descriptor is ready, its time has come. */
 void hk__call_retry(hk_call *call);
-/* Aborts a parked call, once: true where it is settled with result now. */
-bool hk__call_abort(hk_call *call, intptr_t result);
 
 static inline hk_sched *hk__sched_of(const hk_call *call)
 {
@@ -142,12 +161,22 @@ void hk__descriptor_event(hk_sched *s, const hk__event *event);
 
 /* inbox.c */
 void hk__inbox_drain(hk_sched *s);
-void hk__inbox_wake(hk_sched *s);
+void hk__inbox_wake(hk_sched *s); /* any thread */
+void hk__inbox_close(hk_sched *s);
+
+static inline void hk__task_wake(hk_sched *s, hk_coro *task)
+{
+    hk__ready_push(s, task);
+    if (HK__UNLIKELY(!s->running)) hk__inbox_wake(s);
+}
 
 /* report.c */
 void hk__report_tasks(hk_sched *s, const char *title);
+void hk__report_stuck(const hk_coro *task); /* with its stack */
 
-/* exit.c, loop.c */
-void hk__loop_pass(hk_sched *s, bool may_wait);
+/* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not at all). */
+void hk__loop_pass(hk_sched *s, int64_t limit);
+/* Nothing is ready, and nothing can come. */
+bool hk__loop_deadlocked(const hk_sched *s);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef HK_WORLD_WORLD_H
 #define HK_WORLD_WORLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -30,16 +31,35 @@ typedef struct hk__event {
 enum hk__direct_kind {
     HK__DIRECT_READ,     /* vector, count */
     HK__DIRECT_WRITE,    /* vector, count */
-    HK__DIRECT_RECV,     /* message, flags */
-    HK__DIRECT_SEND,     /* message, flags */
-    HK__DIRECT_ACCEPT,   /* address, address_size; the new descriptor is non-blocking and close-on-exec */
-    HK__DIRECT_CONNECT,  /* address, *address_size; once more after WRITABLE: its outcome */
+    HK__DIRECT_RECV,     /* vector, count, or message; flags */
+    HK__DIRECT_SEND,     /* vector, count, or message; flags */
+    HK__DIRECT_ACCEPT,   /* address, address_size; the new descriptor is non-blocking and close-on-exec. Where the
+                            system has no room for one: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, and it still waits */
+    HK__DIRECT_CONNECT,  /* address, *address_size; again after WRITABLE, with flags 1: its outcome. -EBUSY: the
+                            listener's queue is full, and no event will tell */
     HK__DIRECT_SHUTDOWN, /* flags: how */
-    HK__DIRECT_CLOSE
+    HK__DIRECT_CLOSE,
+    HK__DIRECT_POLL /* flags: HK__READABLE or HK__WRITABLE; 0 where it is so, or where the call would fail */
+};
+
+/* What a world notes about a descriptor, so that it asks the kernel once in the descriptor's life. The caller keeps the
+ * byte, 0 at first, and hands it back with each call; of it all it reads HK__NOTE_STREAM. */
+enum {
+    HK__NOTE_SOCKET = 1,
+    HK__NOTE_STREAM = 2,     /* bytes without borders: a transfer may be continued by another */
+    HK__NOTE_SHORT = 4,      /* a short read means that it is empty */
+    HK__NOTE_LOCAL = 8,      /* socket: of the AF_UNIX family */
+    HK__NOTE_NONBLOCK = 16,  /* O_NONBLOCK is set */
+    HK__NOTE_POLL = 32,      /* no socket: a read that does not wait needs a poll before it */
+    HK__NOTE_FILE = 64,      /* never waits */
+    HK__NOTE_TERMINAL = 128, /* a terminal to be written to through a descriptor of our own */
 };
 
 typedef struct hk__direct {
-    enum hk__direct_kind kind;
+    uint8_t kind; /* HK__DIRECT_READ ... */
+    uint8_t note; /* in, out */
+    uint8_t born; /* out, ACCEPT: the note of the new descriptor */
+    bool spent;   /* out: nothing more can be read (or written) until an event says so */
     int fd;
     int flags;
     int count;
@@ -52,16 +72,17 @@ typedef struct hk__direct {
 typedef struct hk__world_table {
     const char *name; /* "epoll" */
 
-    /* For the descriptor's life. 0; -EPERM: always ready (a regular file); -errno. */
-    int (*watch)(hk__world *world, int fd, hk__ticket ticket);
+    /* From now until unwatch, events in these directions (HK__READABLE | HK__WRITABLE); what is the case at this moment
+     * is told too. Again, with more of them: widens. 0; -EPERM: always ready (a regular file); -errno. */
+    int (*watch)(hk__world *world, int fd, unsigned directions, hk__ticket ticket);
     /* At return no event with this ticket will come. Before the descriptor is closed. */
     void (*unwatch)(hk__world *world, int fd, hk__ticket ticket);
     /* Events, at most capacity. until: 0: do not wait; INT64_MAX: no limit; else the clock's time. May return 0 early. */
     int (*wait)(hk__world *world, hk__event *ret_events, int capacity, int64_t until);
     /* Makes the next wait return. Any thread, signal handlers too. */
     void (*wake)(hk__world *world);
-    /* Never waits: count, value, -errno; -EAGAIN: wait for readiness. */
-    int64_t (*direct)(hk__world *world, const hk__direct *direct);
+    /* Never waits: count, value, -errno; -EAGAIN: wait for readiness. Never -EINTR. */
+    int64_t (*direct)(hk__world *world, hk__direct *direct);
     /* Monotonic, ns. */
     int64_t (*now)(hk__world *world);
     /* Readable when wait would return events. */
@@ -72,6 +93,12 @@ typedef struct hk__world_table {
 struct hk__world {
     const hk__world_table *table;
 };
+
+/* The clock of real worlds: CLOCK_MONOTONIC, ns. */
+int64_t hk__clock_now(void);
+
+/* The direct calls of real worlds. Needs no world (NULL). */
+int64_t hk__direct(hk__world *world, hk__direct *direct);
 
 /* The world on epoll. 0 or -errno. */
 int hk__world_epoll(hk__world **ret_world);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Coroutines: create, send, throw, close, destroy.
+ *
+ * The way in and out that is taken a million times, send to a suspended coroutine and yield back, is inline in
+ * <hocket/coro.h>. Here is the rest, sorted by the one word that decides: co->state. It holds a small number, or the thread
+ * that the coroutine is suspended on; so one compare in hk_coro_send refuses a fresh, running, finished, foreign, stackless or
+ * trapped one at once, and hk__coro_send_slow sorts out which it was.
+ *
+ * A coroutine begins in hk__coro_main, on its own stack, and ends there: body, at_end handlers, last switch. */
+#include "coro/coro.h"
+
+#include "base/say.h"
+#include "coro/context.h"
+#include "coro/stack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uintptr_t state_of(const hk_coro *co) { return __atomic_load_n(&co->state, __ATOMIC_RELAXED); }
+static void set_state(hk_coro *co, uintptr_t state) { __atomic_store_n(&co->state, state, __ATOMIC_RELAXED); }
+
+/* From CREATED, where threads may race for it. */
+static bool claim(hk_coro *co, uintptr_t state)
+{
+    uintptr_t created = HK__CREATED;
+    return __atomic_compare_exchange_n(&co->state, &created, state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+void hk__coro_main(hk_coro *co)
+{
+    hk__stackful *s = (hk__stackful *)co;
+    hk__arrive(co);
+    void *value;
+    if (HK__UNLIKELY(co->state == HK__TASK_KILLED)) { /* before it began */
+        if (s->arg_release != NULL) s->arg_release(s->arg);
+        value = hk_val(-ECANCELED);
+    } else {
+        value = s->entry(s->arg);
+    }
+    if (HK__UNLIKELY(s->at_end != NULL)) hk__at_end_run(s);
+    s->end(s, value);
+    __builtin_unreachable();
+}
+
+/* The end of a coroutine that is no task: its resumer gets the value, and the failure's text with it. */
+static void end_plain(hk__stackful *s, void *value)
+{
+    hk_coro *co = &s->coro, *to = s->resumer;
+    bool failed = hk_is_err(value);
+    if (failed) hk__why_pass(co, to);
+    set_state(co, HK__FINISHED);
+    hk__leave(co, to, true);
+    hk__switch(&co->at.context, &s->back, failed ? HK_FAILED : HK_RETURNED, value);
+    __builtin_unreachable();
+}
+
+bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
+                  void (*end)(hk__stackful *self, void *value))
+{
+    char *top = (char *)s;
+    if (options->arg_size != 0) {
+        if (options->arg_size > s->size / 2) return false;
+        top = (char *)(((uintptr_t)s - options->arg_size) & ~(uintptr_t)15);
+        memcpy(top, arg, options->arg_size);
+        arg = top;
+    }
+    hk_coro *co = &s->coro;
+    co->state = HK__CREATED;
+    co->leaf = co->root = co;
+    co->sched = NULL;
+    co->tid = 0;
+    co->call = NULL;
+    co->waiters = NULL;
+    co->name = options->name;
+    co->why = NULL;
+    s->driven = options->driven;
+    s->owns_name = false;
+    s->refusals = 0;
+    s->entry = fn;
+    s->arg = arg;
+    s->arg_release = options->arg_release;
+    s->end = end;
+    s->at_end = NULL;
+    s->exceptions = (struct hk__cxx_exceptions){ NULL, 0 };
+    s->fake_stack = NULL;
+    hk__context_prepare(&co->at.context, s->stack, top, co);
+    return true;
+}
+
+void hk__coro_clear(hk_coro *co)
+{
+    free(co->why);
+    co->why = NULL;
+    if (co->leaf != NULL && ((hk__stackful *)co)->owns_name) free((char *)(uintptr_t)co->name);
+}
+
+/* Answers the calls of a coroutine that nobody serves, until it yields or ends. */
+static hk_step without_system(hk_coro *co, hk_step step)
+{
+    while (step.outcome == HK_TRAPPED) step = hk_coro_send(co, hk_val(-ENOSYS));
+    return step;
+}
+
+hk_coro *hk_coro_create(hk_entry *fn, void *arg, const hk_coro_options *options)
+{
+    static const hk_coro_options defaults;
+    if (options == NULL) options = &defaults;
+    if (fn == NULL) hk__misuse("hk_coro_create without a function");
+    hk__stackful *s = hk__stack_get(options->stack);
+    if (s == NULL || !hk__coro_arm(s, fn, arg, options, end_plain)) {
+        if (s != NULL) hk__stack_put(s);
+        if (options->arg_release != NULL) options->arg_release(arg);
+        return NULL;
+    }
+    if (options->primed) without_system(&s->coro, hk_coro_send(&s->coro, NULL));
+    return &s->coro;
+}
+
+/* Ends a coroutine whose body never runs. */
+static bool finish_unstarted(hk_coro *co)
+{
+    if (!claim(co, HK__FINISHED)) return false;
+    if (co->leaf != NULL) {
+        hk__stackful *s = (hk__stackful *)co;
+        if (s->arg_release != NULL) s->arg_release(s->arg);
+    }
+    return true;
+}
+
+/* Resumes a strand that is parked in a call. One that somebody accepted and has not completed must be let go of first. */
+static hk_step resume_in_call(hk_coro *co, void *value)
+{
+    hk_call *call = co->call;
+    if (call->driver != NULL && call->state != HK__CALL_SETTLED
+        && !(hk_is_err(value) && hk__call_abort(call, hk_num(value))))
+        return hk__refused(-EINPROGRESS);
+    if (co->leaf == NULL) return hk__stackless_send(co, value);
+    hk__stackful *s = (hk__stackful *)co;
+    bool driven = s->driven;
+    s->driven = true; /* a strand inside a call keeps its root, whoever resumes it */
+    hk_step step = hk__coro_resume(co, value);
+    s->driven = driven;
+    return step;
+}
+
+hk_step hk__coro_send_slow(hk_coro *co, void *value)
+{
+    hk__thread_enter();
+    if (co == NULL) return hk__refused(-EINVAL);
+    uintptr_t state = state_of(co);
+    switch (state) {
+    case HK__CREATED:
+        if (hk_is_err(value)) return hk_coro_throw(co, (int)hk_num(value));
+        if (value != NULL) return hk__refused(-EINVAL);
+        if (!claim(co, HK__RUNNING)) return hk__refused(-EALREADY);
+        return co->leaf == NULL ? hk__stackless_send(co, NULL) : hk__coro_resume(co, NULL);
+    case HK__FINISHED:
+        if (hk_is_err(value)) return (hk_step){ .outcome = HK_FAILED, .value = value };
+        return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
+    case HK__RUNNING:
+    case HK__TASK:
+    case HK__TASK_KILLED:
+    case HK__BOUND:
+        return hk__refused(-EALREADY);
+    default:
+        break;
+    }
+    if ((state & ~(uintptr_t)(HK__STACKLESS | HK__IN_CALL)) != (uintptr_t)&hk__here) return hk__refused(-EALREADY);
+    if (state & HK__IN_CALL) return resume_in_call(co, value);
+    return state & HK__STACKLESS ? hk__stackless_send(co, value) : hk__coro_resume(co, value);
+}
+
+hk_step hk_coro_throw(hk_coro *co, int error)
+{
+    if (co == NULL || error >= 0 || error < -4095) return hk__refused(-EINVAL);
+    uintptr_t state = state_of(co);
+    if (state == HK__FINISHED || (state == HK__CREATED && finish_unstarted(co)))
+        return (hk_step){ .outcome = HK_FAILED, .error = error };
+    return hk_coro_send(co, hk_val(error));
+}
+
+hk_step hk_coro_close(hk_coro *co)
+{
+    if (co == NULL) return hk__refused(-EINVAL);
+    uintptr_t state = state_of(co);
+    if (state == HK__FINISHED) return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
+    if (state == HK__CREATED && finish_unstarted(co)) return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
+    hk_step step = hk_coro_send(co, hk_val(-ECANCELED));
+    if (step.outcome == HK_YIELDED) return hk__refused(-EBUSY);
+    if (step.outcome == HK_FAILED && step.error == -ECANCELED)
+        return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
+    return step;
+}
+
+static void free_coroutine(hk_coro *co)
+{
+    hk__coro_clear(co);
+    if (co->leaf != NULL)
+        hk__stack_put((hk__stackful *)co);
+    else if (co->at.stackless.release != NULL)
+        co->at.stackless.release(co);
+}
+
+int hk_coro_destroy(hk_coro *co)
+{
+    if (co == NULL) return 0;
+    hk_step step = without_system(co, hk_coro_close(co));
+    if (step.outcome == HK_REFUSED) return (int)step.error;
+    if (step.outcome == HK_YIELDED) return -EBUSY;
+    free_coroutine(co);
+    return 0;
+}
+
+/* Takes the stack from a suspended coroutine that will not end. Its handlers run here, because what they were given may lie
+ * in its frames. */
+static void drop(hk__stackful *s)
+{
+    hk_coro *me = hk__thread_enter();
+    uintptr_t state = me->state;
+    hk__say("coroutine '%s' ignored its close: its stack is dropped", s->coro.name != NULL ? s->coro.name : "coroutine");
+    me->state = HK__BOUND;
+    hk__at_end_run(s);
+    me->state = state;
+    set_state(&s->coro, HK__FINISHED);
+    free_coroutine(&s->coro);
+}
+
+void hk_coro_leave(hk_coro **co)
+{
+    int r = hk_coro_destroy(*co);
+    if (r == -EBUSY && (*co)->leaf != NULL)
+        drop((hk__stackful *)*co);
+    else if (r < 0)
+        hk__misuse("coroutine '%s' leaves its block %s", (*co)->name != NULL ? (*co)->name : "coroutine",
+                   r == -EALREADY      ? "while it runs"
+                   : r == -EINPROGRESS ? "while it is parked in a call that cannot be aborted"
+                                       : "and ignores its close; its frame would be lost");
+    *co = NULL;
+}
+
+int hk_coro_next(hk_coro *co, void **ret_value)
+{
+    hk_step step = without_system(co, hk_coro_send(co, NULL));
+    switch (step.outcome) {
+    case HK_YIELDED:
+        *ret_value = step.value;
+        return 1;
+    case HK_FAILED:
+    case HK_REFUSED:
+        return (int)step.error;
+    default:
+        return 0;
+    }
+}
+
+void *hk_coro_delegate(hk_coro *inner)
+{
+    hk_step step = hk_coro_send(inner, NULL);
+    while (step.outcome == HK_YIELDED) {
+        void *sent = hk_yield(step.value);
+        if (sent == hk_val(-ECANCELED)) {
+            step = hk_coro_close(inner);
+            return step.outcome == HK_FAILED || step.outcome == HK_REFUSED ? step.value : sent;
+        }
+        step = hk_coro_send(inner, sent);
+    }
+    return step.outcome == HK_FINISHED ? NULL : step.value;
+}
+
+void hk__yield_misuse(const hk_coro *me, const void *value)
+{
+    if (me == NULL || (me->state == HK__BOUND && me->root == NULL && me->leaf == me))
+        hk__misuse("hk_yield outside any coroutine");
+    const char *name = me->name != NULL ? me->name : me->tid != 0 ? "task" : "coroutine";
+    if (me->leaf == NULL) hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there", name);
+    if (me->state == HK__TASK || me->state == HK__TASK_KILLED)
+        hk__misuse("task %lld '%s' yields a value that nobody consumes: hk_sched_yield gives up the processor",
+                   (long long)me->tid, name);
+    if (hk_is_err(value))
+        hk__misuse("'%s' yields the error %d: errors are sent and returned, never yielded", name, (int)hk_num(value));
+    hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", name);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms above need of coroutines. */
+#ifndef HK_CORO_CORO_H
+#define HK_CORO_CORO_H
+
+#include <hocket/call.h>
+#include <hocket/coro.h>
+
+struct hk__why {
+    int error;
+    char text[252];
+};
+
+/* coro.c. Readies a fresh stack: entry, argument, context. `end` is called with the body's value and must not return.
+ * False: the argument does not fit (nothing was taken). */
+bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
+                  void (*end)(hk__stackful *self, void *value));
+void hk__coro_main(hk_coro *co) __attribute__((noreturn, used));
+/* Frees what belongs to a coroutine besides its stack. */
+void hk__coro_clear(hk_coro *co);
+static inline hk_step hk__refused(int error) { return (hk_step){ .outcome = HK_REFUSED, .error = error }; }
+
+/* at_end.c */
+void hk__at_end_run(hk__stackful *s);
+
+/* stackless.c: one resume on the caller's stack, and what its consumer must do about it. */
+hk_step hk__stackless_send(hk_coro *co, void *value);
+
+/* call.c */
+/* Hands a call of the strand that runs to the driver of its root, and waits. */
+void hk__call_hand_up(hk_coro *self, hk_call *call);
+/* Asks, once, whether a parked call can be let go of; true: it is settled with result. */
+bool hk__call_abort(hk_call *call, intptr_t result);
+
+/* failure.c: the text goes with a failure from one coroutine to another. */
+void hk__why_pass(hk_coro *from, hk_coro *to);
+
+#endif

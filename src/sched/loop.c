@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop.
+ *
+ *     run what is ready -> take what others posted -> read the clock, fire timers -> look at the world, or wait for it
+ *
+ * Tasks switch to each other directly; the loop is entered when a batch is over, when nobody is ready, or for the few things
+ * that need its stack. A batch is a snapshot of the ready ring, extended inline until the pass has run its share of tasks or
+ * of time: so a task that wakes others cannot keep the world waiting. */
+#include "sched/sched.h"
+
+#include "base/say.h"
+#include "coro/stack.h"
+
+/* Onto the stack of a task, until somebody comes back to the loop. */
+static void switch_to(hk_sched *s, hk_coro *t)
+{
+    hk_coro *me = s->thread;
+    hk__here.self = t->leaf;
+    hk__leave(me, t->leaf, false);
+    hk__switch(&s->loop, &t->at.context, 0, NULL);
+    hk__arrive(me);
+}
+
+static void run_stackful(hk_sched *s, hk_coro *t)
+{
+    switch_to(s, t);
+    while (HK__UNLIKELY(s->on_loop != NULL)) { /* a handler that asked for this stack */
+        hk_call *call = s->on_loop;
+        s->on_loop = NULL;
+        t = call->task;
+        if (!hk__call_begin(s, t, call)) break;
+        switch_to(s, t);
+    }
+    hk__task_reap(s);
+}
+
+static void end_stackless(hk_coro *t, void *value)
+{
+    void (*release)(hk_coro *co) = t->at.stackless.release;
+    hk__task_finish(t, value);
+    if (release != NULL) release(t);
+}
+
+/* Steps a stackless task until it is parked, queued or over. */
+static void run_stackless(hk_sched *s, hk_coro *t)
+{
+    hk_call *call = t->at.stackless.pending;
+    void *in = call != NULL ? hk_val(call->result) : NULL;
+    if (HK__UNLIKELY(t->state == HK__TASK_KILLED && call == NULL)) {
+        end_stackless(t, hk_val(-ECANCELED));
+        return;
+    }
+    for (;;) {
+        t->at.stackless.borrowed = s->thread;
+        hk__here.self = t;
+        hk_step step = t->at.stackless.step(t, in);
+        hk__here.self = s->thread;
+        if (step.outcome != HK_TRAPPED) {
+            if (step.outcome == HK_YIELDED) hk__yield_misuse(t, NULL);
+            end_stackless(t, step.value);
+            return;
+        }
+        t->at.stackless.pending = step.call;
+        /* A call that HK_AWAIT has begun is parked already; one handed up from an inner coroutine is not. */
+        if (step.call->state != HK__CALL_NEW || !hk__call_begin(s, t, step.call)) return;
+        in = hk_val(step.call->result);
+    }
+}
+
+static void run_ready(hk_sched *s)
+{
+    struct hk__ready *r = &s->ready;
+    r->quota = HK__PASS_TASKS;
+    r->end = r->head;
+    while (r->head != r->end || hk__ready_extend(s)) {
+        hk_coro *t = r->slot[r->head++ & r->mask];
+        if (t->leaf != NULL)
+            run_stackful(s, t);
+        else
+            run_stackless(s, t);
+    }
+}
+
+static void take_time(hk_sched *s)
+{
+    s->now = s->world->table->now(s->world);
+    hk__timers_arm(s);
+    hk__timers_expire(s);
+}
+
+static bool anything_posted(const hk_sched *s)
+{
+    return __atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED) != NULL || __atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED);
+}
+
+bool hk__loop_deadlocked(const hk_sched *s)
+{
+    return !hk__ready_any(s) && s->timers.count == 0 && s->timers.fresh_count == 0 && s->descriptors.waiting == 0
+           && __atomic_load_n(&s->inbox.holds, __ATOMIC_ACQUIRE) <= 0 && !anything_posted(s);
+}
+
+/* How long to wait for the world: not at all where there is work, or nothing to wait for. */
+static int64_t patience(hk_sched *s, int64_t limit)
+{
+    if (limit == 0 || hk__ready_any(s) || hk__loop_deadlocked(s)) return 0;
+    if (hk__stack_trim()) return 0; /* idle: a part of the unused stacks goes back, then we look again */
+    int64_t next = hk__timers_next(s);
+    return next < limit ? next : limit;
+}
+
+static void look_at_world(hk_sched *s, int64_t until)
+{
+    hk__event events[HK__EVENTS];
+    if (until != 0) {
+        __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (anything_posted(s)) until = 0;
+    }
+    int count = s->world->table->wait(s->world, events, HK__EVENTS, until);
+    __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
+    for (int i = 0; i < count; i++) hk__descriptor_event(s, &events[i]);
+}
+
+void hk__loop_pass(hk_sched *s, int64_t limit)
+{
+    run_ready(s);
+    hk__inbox_drain(s);
+    take_time(s);
+    int64_t until = patience(s, limit);
+    if (until == 0 && limit != 0 && s->descriptors.watched == 0) return;
+    look_at_world(s, until);
+    if (until != 0) take_time(s);
+}

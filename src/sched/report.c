@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What a scheduler can tell of its tasks: the table, for programs and for people, and the stack of one that would not end. */
+#include "sched/sched.h"
+
+#include "base/say.h"
+#include "coro/context.h"
+
+#include <execinfo.h>
+#include <stdio.h>
+
+static void describe(const hk_call *call, char *buf, size_t size)
+{
+    if (call->type->describe == NULL || call->type->describe(call, buf, size) < 0) snprintf(buf, size, "%s", call->type->name);
+}
+
+static void fill(const hk_sched *s, const hk_coro *t, hk_task_info *info)
+{
+    *info = (hk_task_info){ .tid = t->tid, .killed = t->state == HK__TASK_KILLED };
+    snprintf(info->name, sizeof info->name, "%s", hk__task_name(t));
+    const char *state = t == hk__task_here() ? "running" : t->call != NULL ? "waiting" : "ready";
+    snprintf(info->state, sizeof info->state, "%s", state);
+    if (t->call == NULL) return;
+    describe(t->call, info->waits, sizeof info->waits);
+    info->waited = s->world->table->now(s->world) - t->call->since;
+}
+
+size_t hk_sched_tasks(hk_sched *s, hk_task_info *ret_list, size_t max)
+{
+    if (s == NULL) s = hk__here.sched;
+    if (s == NULL) return 0;
+    size_t n = 0;
+    for (const hk_coro *t = s->first; t != NULL && n < max; t = t->next) fill(s, t, &ret_list[n++]);
+    return s->live;
+}
+
+static void say_task(const hk_sched *s, const hk_coro *t)
+{
+    hk_task_info info;
+    fill(s, t, &info);
+    if (t->call == NULL)
+        hk__say("  task %-6lld %-20s %s%s", (long long)info.tid, info.name, info.state, info.killed ? ", killed" : "");
+    else
+        hk__say("  task %-6lld %-20s waiting for %s, %.3f s%s", (long long)info.tid, info.name, info.waits,
+                (double)info.waited / 1e9, info.killed ? ", killed" : "");
+}
+
+void hk__report_tasks(hk_sched *s, const char *title)
+{
+    enum { SHOWN = 1000 };
+    hk__say("%s: %u task%s", title, s->live, s->live == 1 ? "" : "s");
+    size_t n = 0;
+    for (const hk_coro *t = s->first; t != NULL && n < SHOWN; t = t->next, n++) say_task(s, t);
+    if (s->live > n) hk__say("  and %zu more", s->live - n);
+}
+
+void hk_sched_print(hk_sched *s)
+{
+    if (s == NULL) s = hk__here.sched;
+    if (s != NULL) hk__report_tasks(s, "tasks");
+}
+
+/* Called with a parked task as its caller, as far as unwinders can tell. */
+static void print_stack(void *arg)
+{
+    (void)arg;
+    void *frames[32];
+    int n = backtrace(frames, HK_LEN(frames));
+    if (n > 2) backtrace_symbols_fd(frames + 2, n - 2, 2);
+}
+
+void hk__report_stuck(const hk_coro *t)
+{
+    hk__say("task %lld '%s' did not end when it was killed, and is dropped", (long long)t->tid, hk__task_name(t));
+    say_task(t->sched, t);
+    if (t->leaf != NULL) hk__call_as_caller(&t->at.context, print_stack, NULL);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* Schedulers: their birth, their run, their bounded end. */
+#include "sched/sched.h"
+
+#include "base/say.h"
+#include "coro/stack.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const hk_run_options default_options;
+
+/* ---- memory: never given back, see inbox.c ---- */
+
+static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
+static hk_sched *free_list;
+
+static hk_sched *take_memory(void)
+{
+    pthread_mutex_lock(&free_lock);
+    hk_sched *s = free_list;
+    if (s != NULL) free_list = s->next_free;
+    pthread_mutex_unlock(&free_lock);
+    return s != NULL ? s : aligned_alloc(64, (sizeof *s + 63) & ~(size_t)63);
+}
+
+static void give_memory(hk_sched *s)
+{
+    pthread_mutex_lock(&free_lock);
+    s->next_free = free_list;
+    free_list = s;
+    pthread_mutex_unlock(&free_lock);
+}
+
+/* ---- birth and death ---- */
+
+static int64_t driver_tid(hk_driver *driver, const hk_call *call)
+{
+    (void)driver;
+    return ((const hk_coro *)call->task)->tid;
+}
+
+static void ignore_sigpipe(void)
+{
+    struct sigaction old;
+    if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+}
+
+/* What destroy must give back, as far as create came. */
+static void finish(hk_sched *s)
+{
+    hk__descriptors_close(s);
+    if (s->world != NULL) s->world->table->destroy(s->world);
+    free(s->ready.slot);
+    free(s->map.slot);
+    free(s->timers.heap);
+    give_memory(s);
+}
+
+hk_sched *hk_sched_create(const hk_run_options *options)
+{
+    if (options == NULL) options = &default_options;
+    hk_sched *s = take_memory();
+    if (s == NULL) return NULL;
+    memset(s, 0, sizeof *s);
+    s->budget = HK__BUDGET;
+    s->driver = (hk_driver){ hk__driver_complete, driver_tid };
+    s->stack = options->stack;
+    s->grace = options->grace != 0 ? options->grace : HK_SEC(1);
+    s->unhandled = options->unhandled;
+    s->timers.fresh_tail = &s->timers.fresh;
+    int r = hk__world_epoll(&s->world);
+    if (r == 0) r = hk__descriptors_open(s);
+    if (r == 0) r = hk__ready_reserve(s, 1);
+    if (r == 0) r = hk__map_reserve(s, 1);
+    if (r < 0) {
+        finish(s);
+        errno = 0;
+        return NULL;
+    }
+    s->now = s->world->table->now(s->world);
+    s->inbox.sleeping = true; /* outside run and step: a post makes the descriptor readable */
+    s->inbox.open = true;
+    ignore_sigpipe();
+    return s;
+}
+
+static void kill_all(hk_sched *s)
+{
+    s->stopping = true;
+    for (hk_coro *t = s->last, *older; t != NULL; t = older) {
+        older = t->prev;
+        hk__task_kill(t);
+    }
+}
+
+/* Everything of a scheduler that runs on this thread happens between these two. */
+static void enter(hk_sched *s)
+{
+    s->thread = hk__thread_enter();
+    s->running = true;
+    hk__here.sched = s;
+    __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
+}
+
+static void leave(hk_sched *s)
+{
+    hk__here.sched = NULL;
+    s->running = false;
+    if (s->live == 0) s->stopping = false;
+    __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL) hk__inbox_wake(s);
+}
+
+static void unwind(hk_sched *s)
+{
+    int64_t limit = hk__clock_now() + s->grace;
+    kill_all(s);
+    while (s->live > 0 && !hk__loop_deadlocked(s) && hk__clock_now() < limit) hk__loop_pass(s, limit);
+    while (s->last != NULL) {
+        hk__report_stuck(s->last);
+        hk__task_drop(s->last);
+    }
+    s->ready.head = s->ready.tail;
+}
+
+void hk_sched_destroy(hk_sched *s)
+{
+    if (s == NULL) return;
+    if (s->running || hk__here.sched != NULL) hk__misuse("hk_sched_destroy while a scheduler runs on this thread");
+    enter(s);
+    if (s->live > 0) unwind(s);
+    hk__inbox_close(s);
+    leave(s);
+    finish(s);
+}
+
+/* ---- run ---- */
+
+hk_tid hk_sched_spawn(hk_sched *s, hk_entry *fn, void *arg)
+{
+    static const hk_coro_options options;
+    return hk__task_spawn(s, fn, arg, &options);
+}
+
+int hk_sched_run(hk_sched *s)
+{
+    if (hk__here.sched != NULL) return -EDEADLK;
+    enter(s);
+    int r = 0;
+    while (s->live > 0 && r == 0) {
+        hk__loop_pass(s, INT64_MAX);
+        if (s->live > 0 && hk__loop_deadlocked(s)) r = -EDEADLK;
+    }
+    if (r < 0) hk__report_tasks(s, "deadlock: nothing can ever run again");
+    leave(s);
+    return r;
+}
+
+int64_t hk_sched_step(hk_sched *s)
+{
+    if (hk__here.sched != NULL) return -EDEADLK;
+    enter(s);
+    hk__loop_pass(s, 0);
+    int64_t next = hk__timers_next(s);
+    int64_t r = s->live == 0             ? -ECHILD
+                : hk__ready_any(s)       ? 0
+                : hk__loop_deadlocked(s) ? -EDEADLK
+                : next == INT64_MAX      ? HK_FOREVER
+                : next > s->now          ? next - s->now
+                                         : 0;
+    if (r == -EDEADLK) hk__report_tasks(s, "deadlock: nothing can ever run again");
+    leave(s);
+    return r;
+}
+
+int hk_sched_fd(hk_sched *s) { return s->world->table->descriptor(s->world); }
+
+void hk_sched_stop(hk_sched *s) { kill_all(s); }
+
+int64_t hk_now(void)
+{
+    const hk_sched *s = hk__here.sched;
+    return s != NULL ? s->world->table->now(s->world) : hk__clock_now();
+}
+
+/* ---- hk_run ---- */
+
+struct main_task {
+    hk_entry *fn;
+    void *arg;
+    hk_sched *sched;
+    void *value;
+};
+
+/* Task 1. Its failure is the program's: nobody else need report it. */
+static void *run_main(void *arg)
+{
+    struct main_task *m = arg;
+    m->value = m->fn(m->arg);
+    if (!hk_is_err(m->value)) return NULL;
+    hk__why_pass(hk__here.self, m->sched->thread);
+    kill_all(m->sched);
+    return NULL;
+}
+
+static hk_sched *quit_target;
+
+/* SIGQUIT: only a flag and a wake-up. */
+static void on_quit(int signal)
+{
+    (void)signal;
+    int saved = errno;
+    hk_sched *s = __atomic_load_n(&quit_target, __ATOMIC_ACQUIRE);
+    if (s != NULL) {
+        __atomic_store_n(&s->inbox.dump, true, __ATOMIC_RELEASE);
+        s->world->table->wake(s->world);
+    }
+    errno = saved;
+}
+
+/* One scheduler of a process answers SIGQUIT: the first, and only where nobody else does. */
+static bool answer_quit(hk_sched *s, struct sigaction *ret_old)
+{
+    hk_sched *none = NULL;
+    if (!__atomic_compare_exchange_n(&quit_target, &none, s, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return false;
+    struct sigaction sa = { .sa_handler = on_quit, .sa_flags = SA_RESTART | SA_ONSTACK };
+    if (sigaction(SIGQUIT, NULL, ret_old) == 0 && ret_old->sa_handler == SIG_DFL && sigaction(SIGQUIT, &sa, NULL) == 0)
+        return true;
+    __atomic_store_n(&quit_target, NULL, __ATOMIC_RELEASE);
+    return false;
+}
+
+int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
+{
+    if (hk__here.sched != NULL) return -EDEADLK;
+    hk_sched *s = hk_sched_create(options);
+    if (s == NULL) return -ENOMEM;
+    struct main_task m = { main_task, arg, s, hk_val(-ECANCELED) };
+    hk_tid tid = hk__task_spawn(s, run_main, &m, &(hk_coro_options){ .name = "main" });
+    struct sigaction old;
+    bool answers = answer_quit(s, &old);
+    int r = tid < 0 ? (int)tid : hk_sched_run(s);
+    if (answers) {
+        sigaction(SIGQUIT, &old, NULL);
+        __atomic_store_n(&quit_target, NULL, __ATOMIC_RELEASE);
+    }
+    hk_sched_destroy(s);
+    return r < 0 ? r : (int)hk_num(m.value);
+}

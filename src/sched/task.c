@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks: their birth, their number, their end.
+ *
+ * A task is a coroutine that belongs to a scheduler. At its end everything is settled on its own stack: its waiters have their
+ * answer, the map has forgotten it; then it leaves for the next task and never comes back, and whoever runs next frees the
+ * stack it left from. */
+#include "sched/sched.h"
+
+#include "base/say.h"
+#include "coro/stack.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static hk_sched *here(void) { return hk__here.sched; }
+
+hk_coro *hk__task_here(void)
+{
+    hk_coro *self = hk__here.self;
+    hk_coro *t = self == NULL || self->leaf == NULL ? self : self->root;
+    return t != NULL && (t->state == HK__TASK || t->state == HK__TASK_KILLED) ? t : NULL;
+}
+
+/* ---- birth ---- */
+
+static hk_tid enrol(hk_sched *s, hk_coro *t, const char *name)
+{
+    struct hk__task_map *m = &s->map;
+    do m->last++;
+    while (HK__UNLIKELY(m->slot[(uint64_t)m->last & m->mask] != NULL));
+    m->slot[(uint64_t)m->last & m->mask] = t;
+    t->tid = m->last;
+    t->name = name;
+    t->sched = s;
+    t->state = HK__TASK;
+    t->next = NULL;
+    t->prev = s->last;
+    if (s->last != NULL) s->last->next = t;
+    else s->first = t;
+    s->last = t;
+    s->live++;
+    hk__task_wake(s, t);
+    return t->tid;
+}
+
+static int reserve(hk_sched *s)
+{
+    if (HK__UNLIKELY(s->stopping)) return -ECANCELED;
+    int r = hk__ready_reserve(s, s->live + 1);
+    return r < 0 ? r : hk__map_reserve(s, s->live + 1);
+}
+
+static void task_end(hk__stackful *f, void *value) __attribute__((noreturn));
+
+hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_options *options)
+{
+    if (fn == NULL) hk__misuse("a task is spawned without a function");
+    int r = reserve(s);
+    hk__stackful *f = NULL;
+    if (r == 0) {
+        f = hk__stack_get(options->stack != 0 ? options->stack : s->stack);
+        r = f == NULL ? -ENOMEM : 0;
+    }
+    if (r == 0 && !hk__coro_arm(f, fn, arg, options, task_end)) {
+        hk__stack_put(f);
+        r = -ENOMEM;
+    }
+    if (r < 0) {
+        if (options->arg_release != NULL) options->arg_release(arg);
+        return r;
+    }
+    return enrol(s, &f->coro, options->name);
+}
+
+static const hk_coro_options default_options;
+
+hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options)
+{
+    if (g != HK_ROOT) hk__misuse("a task is spawned into a group that is not HK_ROOT");
+    if (options == NULL) options = &default_options;
+    if (here() != NULL) return hk__task_spawn(here(), fn, arg, options);
+    if (options->arg_release != NULL) options->arg_release(arg);
+    return -EPERM;
+}
+
+hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg) { return hk_spawn_with(g, fn, arg, NULL); }
+
+hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
+{
+    if (g != HK_ROOT) hk__misuse("a task is spawned into a group that is not HK_ROOT");
+    if (co == NULL || co->state != HK__CREATED || co->leaf != NULL)
+        hk__misuse("hk_spawn_stackless takes a coroutine fresh from hk_stackless_init");
+    int r = here() != NULL ? reserve(here()) : -EPERM;
+    if (r == 0) return enrol(here(), co, name);
+    co->state = HK__FINISHED;
+    if (co->at.stackless.release != NULL) co->at.stackless.release(co);
+    return r;
+}
+
+/* ---- the number ---- */
+
+hk_coro *hk__task_find(const hk_sched *s, hk_tid tid)
+{
+    if (tid <= 0) return NULL;
+    hk_coro *t = s->map.slot != NULL ? s->map.slot[(uint64_t)tid & s->map.mask] : NULL;
+    return t != NULL && t->tid == tid ? t : NULL;
+}
+
+hk_tid hk_task_self(void)
+{
+    const hk_coro *t = hk__task_here();
+    return t != NULL ? t->tid : -EPERM;
+}
+
+int hk_task_name(const char *format, ...)
+{
+    hk_coro *t = hk__task_here();
+    if (t == NULL || t->leaf == NULL) return -EPERM;
+    hk__stackful *f = (hk__stackful *)t;
+    char *name;
+    va_list args;
+    va_start(args, format);
+    int r = vasprintf(&name, format, args);
+    va_end(args);
+    if (r < 0) return -ENOMEM;
+    if (f->owns_name) free((char *)(uintptr_t)t->name);
+    t->name = name;
+    f->owns_name = true;
+    return 0;
+}
+
+/* ---- the end ---- */
+
+int hk_task_kill(hk_tid tid)
+{
+    if (here() == NULL) return -EPERM;
+    hk_coro *t = hk__task_find(here(), tid);
+    if (t == NULL) return 0;
+    hk__task_kill(t);
+    return 1;
+}
+
+void hk__task_kill(hk_coro *t)
+{
+    if (t->state == HK__TASK_KILLED) return;
+    t->state = HK__TASK_KILLED;
+    if (t->call == NULL || !hk__call_abort(t->call, -ECANCELED)) return;
+    t->call = NULL;
+    hk__task_wake(t->sched, t);
+}
+
+static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
+{
+    bool failed = hk_is_err(value);
+    int error = failed ? (int)hk_num(value) : 0;
+    *ret_exit = (hk_exit){ .value = failed ? NULL : value, .error = error };
+    ret_exit->how = !failed                                                  ? HK_END_RETURNED
+                    : t->state == HK__TASK_KILLED && error == -ECANCELED ? HK_END_CANCELLED
+                                                                         : HK_END_FAILED;
+    if (failed && t->why != NULL) snprintf(ret_exit->why, sizeof ret_exit->why, "%s", t->why->text);
+}
+
+/* Nobody waited for a task that failed. */
+static void report(const hk_sched *s, const hk_coro *t, int error)
+{
+    const char *why = t->why != NULL ? t->why->text : strerrordesc_np(-error);
+    hk_failure failure = { t->tid, hk__task_name(t), error, why != NULL ? why : "unknown error" };
+    if (s->unhandled != NULL)
+        s->unhandled(&failure);
+    else
+        hk__say("task %lld '%s' failed with %d: %s", (long long)failure.tid, failure.name, error, failure.why);
+}
+
+void hk__task_finish(hk_coro *t, void *value)
+{
+    hk_sched *s = t->sched;
+    bool cancelled = t->state == HK__TASK_KILLED && value == hk_val(-ECANCELED);
+    if (HK__UNLIKELY(hk_is_err(value)) && t->waiters == NULL && !cancelled) report(s, t, (int)hk_num(value));
+    hk_wait_call *last = t->waiters;
+    for (hk_wait_call *w = last != NULL ? last->next : NULL, *next; w != NULL; w = next) {
+        next = w != last ? w->next : NULL;
+        if (w->ret_exit != NULL) tell(t, w->ret_exit, value);
+        hk_call_complete(&w->call, 0);
+    }
+    s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
+    if (t->prev != NULL) t->prev->next = t->next;
+    else s->first = t->next;
+    if (t->next != NULL) t->next->prev = t->prev;
+    else s->last = t->prev;
+    s->live--;
+    t->state = HK__FINISHED;
+    hk__coro_clear(t);
+}
+
+void hk__task_reap(hk_sched *s)
+{
+    hk_coro *t = s->dead;
+    s->dead = NULL;
+    if (t != NULL) hk__stack_put((hk__stackful *)t);
+}
+
+static void task_end(hk__stackful *f, void *value)
+{
+    hk_coro *t = &f->coro;
+    hk_sched *s = t->sched;
+    hk__task_finish(t, value);
+    hk__task_reap(s); /* the one before: this stack is still in use */
+    s->dead = t;
+    hk__jump jump = hk__task_park(s, t, t);
+    hk__leave(t, hk__here.self, true);
+    hk__switch(jump.from, jump.to, 0, NULL);
+    __builtin_unreachable();
+}
+
+void hk_task_exit(void *value)
+{
+    hk_coro *t = hk__task_here();
+    if (t == NULL) hk__misuse("hk_task_exit outside a task");
+    if (t != hk__here.self || t->leaf == NULL)
+        hk__misuse("hk_task_exit in %s of task %lld '%s'", t->leaf == NULL ? "the stackless step" : "a generator",
+                   (long long)t->tid, hk__task_name(t));
+    hk__at_end_run((hk__stackful *)t);
+    task_end((hk__stackful *)t, value);
+}
+
+/* Drops the stack of a task that would not end. Its handlers run here; what it was given is its own loss. */
+void hk__task_drop(hk_coro *t)
+{
+    hk_sched *s = t->sched;
+    if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
+    hk__task_finish(t, hk_val(-ECANCELED));
+    if (t->root != NULL)
+        hk__stack_put((hk__stackful *)t);
+    else if (t->at.stackless.release != NULL)
+        t->at.stackless.release(t);
+    HK__ASSERT(s->dead != t);
+}

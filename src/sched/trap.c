@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* A system call under the scheduler.
+ *
+ * The handler runs on the trapping task's own stack. If the call completes at once the task never leaves; if not, the task is
+ * parked and the next ready one is picked here, and the switch to it happens at the call site of the one who leaves: these
+ * functions only say from where to where. A call is settled once, by whoever gets there first (its completion, or an abort);
+ * the task learns of it later, and that decides nothing. */
+#include "sched/sched.h"
+
+#include "base/say.h"
+
+enum { PREFETCH = 8 };
+
+hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t)
+{
+    struct hk__ready *r = &s->ready;
+    t->leaf = self;
+    if (HK__LIKELY(r->head != r->end) || hk__ready_extend(s)) {
+        hk_coro *next = r->slot[r->head & r->mask];
+        if (HK__LIKELY(next->leaf != NULL)) {
+            r->head++;
+            const char *later = (const char *)r->slot[(r->head + PREFETCH) & r->mask];
+            __builtin_prefetch(later);
+            __builtin_prefetch(later - 64);
+            __builtin_prefetch(later - 128);
+            if (HK__UNLIKELY(next == t)) return (hk__jump){ NULL, NULL }; /* never switch to yourself */
+            hk__here.self = next->leaf;
+            return (hk__jump){ &t->at.context, &next->at.context };
+        }
+    }
+    hk__here.self = s->thread;
+    return (hk__jump){ &t->at.context, &s->loop };
+}
+
+/* A cancelled task calls: nothing of the call happens. It costs budget, so that a task that ignores it starves nobody. */
+static void refuse(hk_coro *t, hk_call *call)
+{
+    uint32_t *refusals = t->root == NULL ? &t->at.stackless.refusals : &((hk__stackful *)t)->refusals;
+    if (++*refusals == HK__REFUSALS_REPORTED)
+        hk__say("task %lld '%s' was killed and ignores it: %u calls refused in a row, the last was '%s'",
+                (long long)t->tid, hk__task_name(t), *refusals, call->type->name);
+    call->result = -ECANCELED;
+    call->state = HK__CALL_SETTLED;
+}
+
+/* The handler's first run. False: the call is parked. */
+static bool handle(hk_sched *s, hk_call *call)
+{
+    call->state = HK__CALL_HANDLING;
+    call->type->handle(call);
+    if (HK__LIKELY(call->state == HK__CALL_SETTLED)) return true;
+    call->state = HK__CALL_PARKED;
+    call->since = s->now;
+    return false;
+}
+
+static inline bool refused(const hk_coro *t, const hk_call *call)
+{
+    return HK__UNLIKELY(t->state == HK__TASK_KILLED) && !(call->type->flags & HK_CALL_NO_REFUSAL);
+}
+
+bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
+{
+    call->driver = &s->driver;
+    call->task = t;
+    if (refused(t, call)) {
+        refuse(t, call);
+    } else if (!handle(s, call)) {
+        t->call = call;
+        return false;
+    }
+    if (HK__LIKELY(--s->budget > 0)) return true;
+    s->budget = HK__BUDGET;
+    hk__ready_push(s, t);
+    return false;
+}
+
+/* hk_trap where no driver is above. */
+static hk__jump nobody(const hk_coro *self, hk_call *call)
+{
+    if (self != NULL && self->leaf == NULL)
+        hk__misuse("call '%s': hk_trap inside the stackless step of '%s': HK_AWAIT waits there", call->type->name,
+                   hk__task_name(self));
+    call->result = -ENOSYS;
+    call->state = HK__CALL_SETTLED;
+    return (hk__jump){ NULL, NULL };
+}
+
+hk__jump hk__trap_begin(hk_call *call)
+{
+    hk_coro *self = hk__here.self;
+    hk_coro *t = self != NULL ? self->root : NULL;
+    if (HK__UNLIKELY(t == NULL)) return nobody(self, call);
+    if (HK__UNLIKELY(t->state != HK__TASK && t->state != HK__TASK_KILLED)) {
+        hk__call_hand_up(self, call);
+        return (hk__jump){ NULL, NULL };
+    }
+    hk_sched *s = hk__here.sched;
+    if (HK__UNLIKELY(call->type->flags & HK_CALL_ON_LOOP)) {
+        call->task = t;
+        s->on_loop = call;
+        t->leaf = self;
+        hk__here.self = s->thread;
+        return (hk__jump){ &t->at.context, &s->loop };
+    }
+    if (HK__LIKELY(hk__call_begin(s, t, call))) return (hk__jump){ NULL, NULL };
+    return hk__task_park(s, self, t);
+}
+
+hk__jump hk__yield_begin(int *ret_result)
+{
+    hk_coro *self = hk__here.self;
+    hk_coro *t = self != NULL ? self->root : NULL;
+    if (HK__LIKELY(t != NULL && t->state == HK__TASK)) {
+        hk_sched *s = hk__here.sched;
+        *ret_result = 0;
+        hk__ready_push(s, t);
+        return hk__task_park(s, self, t);
+    }
+    hk_call call;
+    hk__call_init(&call, &hk__yield_type);
+    *ret_result = (int)hk_trap(&call);
+    return (hk__jump){ NULL, NULL };
+}
+
+/* A driver forwards a call of its own strand: it is told by done, its task is not resumed. */
+static bool forward(hk_sched *s, hk_coro *t, hk_call *call)
+{
+    call->driver = &s->driver;
+    call->task = t;
+    if (!refused(t, call)) return handle(s, call);
+    refuse(t, call);
+    return true;
+}
+
+bool hk_call_start(hk_call *call)
+{
+    hk_coro *self = hk__here.self, *t = hk__task_here();
+    if (call->done != NULL) {
+        if (t != NULL) return forward(t->sched, t, call);
+        call->result = -ENOSYS;
+        call->state = HK__CALL_SETTLED;
+        return true;
+    }
+    return t != NULL && t == self && t->root == NULL && hk__call_begin(t->sched, t, call);
+}
+
+void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
+{
+    (void)result; /* it is in the call */
+    if (call->done != NULL) {
+        call->done(call);
+        return;
+    }
+    hk_coro *t = call->task;
+    HK__ASSERT(t->call == call);
+    t->call = NULL;
+    hk__task_wake(HK_CONTAINER(driver, hk_sched, driver), t);
+}
+
+void hk__call_retry(hk_call *call)
+{
+    if (call->state == HK__CALL_PARKED) call->type->handle(call);
+}
