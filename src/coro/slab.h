@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory for stacks: slabs of equal stacks, each with a guard page below. */
+#ifndef HK_CORO_SLAB_H
+#define HK_CORO_SLAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HK__STACK_CLASSES = 18,            /* 16 KiB << class, so up to 2 GiB */
+    HK__SLAB_BYTES = 64 * 1024 * 1024, /* address space reserved at once */
+    HK__SLAB_SHARED = 4 * 1024 * 1024  /* larger stacks have a slab of their own */
+};
+
+struct hk__slab {
+    struct hk__slab *next, **link; /* in a list of its class: those with room, or the full ones */
+    char *low;
+    size_t stack_size;
+    uint32_t count;  /* stacks that fit */
+    uint32_t carved; /* so many were ever taken: these have their guards */
+    uint32_t cold;   /* so many of those are free */
+    uint8_t class;
+    bool guards_by_protection; /* the kernel refused the cheaper kind here */
+    uint64_t free[];           /* a bit for each stack that was carved and is free */
+};
+
+/* A stack's lowest address, and its slab. NULL: no memory. */
+char *hk__slab_take(unsigned class, struct hk__slab **ret_slab);
+
+/* Takes a stack back whose memory has been given back already; nothing of it is needed here. */
+void hk__slab_return(struct hk__slab *slab, char *stack);
+
+/* The system's, bytes. */
+size_t hk__page_size(void);
+
+#endif

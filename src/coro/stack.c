@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Stacks, hot, warm and cold.
+ *
+ * A free stack cools down in three steps. Hot: the last ones freed on this thread, taken again
+ * first, because their tops are in the cache. Warm: those beyond, still with their memory; the loop
+ * trims them when it has nothing better to do. Cold: without memory, a bit in the map of a slab,
+ * for any thread. Only the last step costs a system call, and only it takes a lock.
+ *
+ * A coroutine gives back the stack that it still runs on, and switches away. So putting one back
+ * touches nothing of it but the owner at its top, and never trims the stack that was put.
+ *
+ * The owner, the hk__stackful, does not lie at the very top but some cache lines below, more or
+ * fewer from stack to stack. Stacks are aligned to powers of two, so without this the busiest lines
+ * of all coroutines would share a few sets of the cache. */
+#include "coro/stack.h"
+
+#include <sys/mman.h>
+
+#include "coro/sanitize.h"
+#include "coro/slab.h"
+#include "coro/thread.h"
+
+enum {
+    LINE = 64,
+    COLOURS = 16,
+    HOT_MOST = 256,          /* hot stacks of one class and thread, */
+    HOT_BYTES = 16 << 20,    /* or fewer where they are large */
+    TRIM_BATCH = 64,         /* stacks cooled down by one call */
+    WARM_WITHOUT_LOOP = 1024 /* warm stacks of a thread that has no loop to trim them */
+};
+
+/* What lies near the top of each stack: the owner, and what is ours for as long as the stack is out
+ * of its slab. */
+struct place {
+    hk__stackful owner;
+    struct hk__slab *slab;
+    struct place *under; /* on a shelf */
+    uint8_t class;
+    bool on_valgrind;
+    unsigned valgrind; /* its number for this stack */
+} __attribute__((aligned(LINE)));
+
+/* Free stacks of one class. */
+struct shelf {
+    struct place *hot, *warm;
+    uint32_t hot_count, warm_count;
+};
+
+static __thread struct {
+    struct shelf of[HK__STACK_CLASSES];
+    uint32_t warm_count; /* of all */
+} shelves __attribute__((tls_model("initial-exec")));
+
+static unsigned class_of(size_t size)
+{
+    if (size == 0) size = HK__STACK_DEFAULT;
+    if (size < HK__STACK_LEAST) size = HK__STACK_LEAST;
+    return (unsigned)(64 - __builtin_clzll(size - 1)) - 14;
+}
+
+static uint32_t hot_limit(unsigned class)
+{
+    uint32_t fit = HOT_BYTES / HK__STACK_LEAST >> class;
+    return fit >= HOT_MOST ? HOT_MOST : fit + 1;
+}
+
+static void push(struct place **list, struct place *place)
+{
+    place->under = *list;
+    *list = place;
+}
+
+static struct place *pop(struct place **list)
+{
+    struct place *place = *list;
+    *list = place->under;
+    return place;
+}
+
+/* From a slab. */
+static struct place *fetch_cold(unsigned class)
+{
+    struct hk__slab *slab;
+    char *stack = hk__slab_take(class, &slab);
+    if (!stack) return NULL;
+    size_t index = (size_t)(stack - slab->low) / slab->stack_size;
+    struct place *place = (struct place *)(void *)(stack + slab->stack_size) - 1;
+    place = (struct place *)(void *)((char *)place - index % COLOURS * LINE);
+    place->owner.stack = stack;
+    place->owner.size = (uint32_t)slab->stack_size;
+    place->owner.colour = (uint16_t)(stack + slab->stack_size - (char *)(&place->owner + 1));
+    place->slab = slab;
+    place->class = (uint8_t) class;
+    place->on_valgrind = RUNNING_ON_VALGRIND;
+    place->valgrind = VALGRIND_STACK_REGISTER(stack, stack + slab->stack_size);
+    return place;
+}
+
+static struct place *fetch(unsigned class)
+{
+    struct shelf *shelf = &shelves.of[class];
+    if (!shelf->warm) return fetch_cold(class);
+    shelf->warm_count--;
+    shelves.warm_count--;
+    return pop(&shelf->warm);
+}
+
+hk__stackful *hk__stack_get(size_t size)
+{
+    unsigned class = class_of(size);
+    if (class >= HK__STACK_CLASSES) return NULL;
+    struct shelf *shelf = &shelves.of[class];
+    struct place *place;
+    if (HK__LIKELY(shelf->hot != NULL)) {
+        shelf->hot_count--;
+        place = pop(&shelf->hot);
+    } else {
+        place = fetch(class);
+        if (!place) return NULL;
+    }
+    if (HK__UNLIKELY(place->on_valgrind)) hk__valgrind_get(&place->owner);
+    hk__sanitize_get(&place->owner);
+    return &place->owner;
+}
+
+void hk__stack_put(hk__stackful *owner)
+{
+    struct place *place = (struct place *)owner;
+    struct shelf *shelf = &shelves.of[place->class];
+    hk__thread_watch_end();
+    if (HK__LIKELY(shelf->hot_count < hot_limit(place->class))) {
+        shelf->hot_count++;
+        push(&shelf->hot, place);
+    } else {
+        if (shelves.warm_count >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
+        shelf->warm_count++;
+        shelves.warm_count++;
+        push(&shelf->warm, place);
+    }
+    if (HK__UNLIKELY(place->on_valgrind)) hk__valgrind_put(owner);
+    hk__sanitize_put(owner);
+}
+
+/* To its slab. Locked memory is not given back, and is not meant to be. */
+static void cool(struct place *place)
+{
+    struct hk__slab *slab = place->slab;
+    hk__sanitize_return(&place->owner);
+    char *stack = place->owner.stack;
+    if (place->on_valgrind) hk__valgrind_return(&place->owner);
+    VALGRIND_STACK_DEREGISTER(place->valgrind);
+    size_t page = hk__page_size();
+    madvise(stack + page, slab->stack_size - page, MADV_DONTNEED);
+    hk__slab_return(slab, stack);
+}
+
+bool hk__stack_trim(void)
+{
+    struct shelf *shelf = shelves.of;
+    for (int budget = TRIM_BATCH; budget > 0 && shelves.warm_count > 0; budget--) {
+        while (!shelf->warm) shelf++;
+        shelf->warm_count--;
+        shelves.warm_count--;
+        cool(pop(&shelf->warm));
+    }
+    return shelves.warm_count > 0;
+}
+
+void hk__stack_thread_ends(void)
+{
+    while (hk__stack_trim()) continue;
+    for (unsigned class = 0; class < HK__STACK_CLASSES; class ++) {
+        struct shelf *shelf = &shelves.of[class];
+        for (; shelf->hot; shelf->hot_count--) cool(pop(&shelf->hot));
+    }
+    hk__sanitize_thread_ends();
+}
