@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Sourced: adds up the parts of a test run, each of which ends in `N passed, N failed[, N skipped]`.
 passed=0 failed=0
 
