@@ -101,8 +101,8 @@ static void close_slab(struct hk__slab *slab)
     pthread_mutex_unlock(&lock);
 }
 
-/* Emulators take any advice and do nothing, so the first guard of a slab is tried: a guard cannot be
- * populated. */
+/* Emulators take any advice and do nothing, so the first guard of a slab is tried: nothing can be
+ * populated there. */
 static bool install_light_guard(char *stack, size_t page, bool try)
 {
     return madvise(stack, page, MADV_GUARD_INSTALL) == 0 &&
