@@ -71,9 +71,11 @@ hk__switch(hk__context *from, const hk__context *to, uintptr_t outcome, void *va
         :
         : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc",
           "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)",
-          "mm0", "mm1", "mm2", "mm3", "mm4", "mm5", "mm6", "mm7",
           "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
           "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+#ifdef __MMX__
+          , "mm0", "mm1", "mm2", "mm3", "mm4", "mm5", "mm6", "mm7"
+#endif
 #ifdef __AVX512F__
           , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",
           "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31",
