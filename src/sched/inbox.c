@@ -41,6 +41,17 @@ int hk_sched_post(hk_sched *s, void (*fn)(void *arg), void *arg)
     return open ? 0 : -ESHUTDOWN;
 }
 
+/* From a signal handler: print the table. A wake-up may be one too many, never one too few. */
+void hk__inbox_ask(hk_sched *s)
+{
+    __atomic_fetch_add(&s->inbox.posters, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&s->inbox.open, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&s->inbox.dump, true, __ATOMIC_SEQ_CST);
+        s->world->table->wake(s->world);
+    }
+    __atomic_fetch_sub(&s->inbox.posters, 1, __ATOMIC_RELEASE);
+}
+
 /* What was posted, oldest first. */
 static struct hk__post *take_all(hk_sched *s)
 {

@@ -4,9 +4,9 @@
 
 #include "base/say.h"
 #include "coro/stack.h"
+#include "world/signal.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,12 +40,6 @@ static int64_t driver_tid(hk_driver *driver, const hk_call *call)
 {
     (void)driver;
     return ((const hk_coro *)call->task)->tid;
-}
-
-static void ignore_sigpipe(void)
-{
-    struct sigaction old;
-    if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
 /* What destroy must give back, as far as create came. */
@@ -83,7 +77,7 @@ hk_sched *hk_sched_create(const hk_run_options *options)
     s->now = s->world->table->now(s->world);
     s->inbox.sleeping = true; /* outside run and step: a post makes the descriptor readable */
     s->inbox.open = true;
-    ignore_sigpipe();
+    hk__signal_ignore_pipe();
     return s;
 }
 
@@ -208,29 +202,30 @@ static void *run_main(void *arg)
 
 static hk_sched *quit_target;
 
-/* SIGQUIT: only a flag and a wake-up. */
+/* SIGQUIT: only a flag and a wake-up, behind the same door as posts. */
 static void on_quit(int signal)
 {
     (void)signal;
     int saved = errno;
-    hk_sched *s = __atomic_load_n(&quit_target, __ATOMIC_ACQUIRE);
-    if (s != NULL) {
-        __atomic_store_n(&s->inbox.dump, true, __ATOMIC_RELEASE);
-        s->world->table->wake(s->world);
-    }
+    hk_sched *s = __atomic_load_n(&quit_target, __ATOMIC_SEQ_CST);
+    if (s != NULL) hk__inbox_ask(s);
     errno = saved;
 }
 
 /* One scheduler of a process answers SIGQUIT: the first, and only where nobody else does. */
-static bool answer_quit(hk_sched *s, struct sigaction *ret_old)
+static bool answer_quit(hk_sched *s)
 {
     hk_sched *none = NULL;
-    if (!__atomic_compare_exchange_n(&quit_target, &none, s, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return false;
-    struct sigaction sa = { .sa_handler = on_quit, .sa_flags = SA_RESTART | SA_ONSTACK };
-    if (sigaction(SIGQUIT, NULL, ret_old) == 0 && ret_old->sa_handler == SIG_DFL && sigaction(SIGQUIT, &sa, NULL) == 0)
-        return true;
-    __atomic_store_n(&quit_target, NULL, __ATOMIC_RELEASE);
+    if (!__atomic_compare_exchange_n(&quit_target, &none, s, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return false;
+    if (hk__signal_take_quit(on_quit)) return true;
+    __atomic_store_n(&quit_target, NULL, __ATOMIC_SEQ_CST);
     return false;
+}
+
+static void answer_no_more(void)
+{
+    hk__signal_give_quit();
+    __atomic_store_n(&quit_target, NULL, __ATOMIC_SEQ_CST);
 }
 
 int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
@@ -240,13 +235,9 @@ int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
     if (s == NULL) return -ENOMEM;
     struct main_task m = { main_task, arg, s, hk_val(-ECANCELED) };
     hk_tid tid = hk__task_spawn(s, run_main, &m, &(hk_coro_options){ .name = "main" });
-    struct sigaction old;
-    bool answers = answer_quit(s, &old);
+    bool answers = answer_quit(s);
     int r = tid < 0 ? (int)tid : hk_sched_run(s);
-    if (answers) {
-        sigaction(SIGQUIT, &old, NULL);
-        __atomic_store_n(&quit_target, NULL, __ATOMIC_RELEASE);
-    }
+    if (answers) answer_no_more();
     hk_sched_destroy(s);
     return r < 0 ? r : (int)hk_num(m.value);
 }

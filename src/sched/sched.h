@@ -75,7 +75,7 @@ struct hk__descriptors {
     uint32_t count;
     uint32_t waiting;             /* calls parked on one */
     uint32_t watched;             /* descriptors the world watches */
-    hk_call *stalled;             /* accepts that found no descriptor free */
+    struct hk_accept_call *stalled; /* accepts that found no descriptor free, in order */
 };
 
 struct hk_sched {
@@ -162,6 +162,7 @@ void hk__descriptor_event(hk_sched *s, const hk__event *event);
 /* inbox.c */
 void hk__inbox_drain(hk_sched *s);
 void hk__inbox_wake(hk_sched *s); /* any thread */
+void hk__inbox_ask(hk_sched *s); /* signal handlers */
 void hk__inbox_close(hk_sched *s);
 
 static inline void hk__task_wake(hk_sched *s, hk_coro *task)
