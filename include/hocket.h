@@ -18,5 +18,6 @@
 #include <hocket/stackless.h> /* the other kind of coroutine: a struct and a step function */
 #include <hocket/task.h>      /* layer 3: tasks: spawn, wait, kill, sleep */
 #include <hocket/sched.h>     /* running them: hk_run, and a scheduler inside your own loop */
+#include <hocket/io.h>        /* the POSIX calls, blocking the task only */
 
 #endif

@@ -3,15 +3,46 @@
 #ifndef HK_CALLS_CALLS_H
 #define HK_CALLS_CALLS_H
 
+#include <hocket/io.h>
+
 #include "sched/sched.h"
 
-void hk__yield_handle(hk_call *call);
-void hk__sleep_handle(hk_call *call);
+#define HK__CALL_DEF(name, ...) \
+    extern const hk_call_type hk__##name##_type; \
+    void hk__##name##_handle(hk_call *call);
+#include "calls/calls.def"
+#undef HK__CALL_DEF
+
+/* All of them, for the inspector and the documentation. */
+struct hk__call_entry {
+    const hk_call_type *type;
+    const char *summary;
+};
+extern const struct hk__call_entry hk__call_types[];
+extern const size_t hk__call_type_count;
+
 int hk__sleep_abort(hk_call *call);
 int hk__sleep_describe(const hk_call *call, char *buf, size_t size);
-void hk__wait_handle(hk_call *call);
 int hk__wait_abort(hk_call *call);
 int hk__wait_describe(const hk_call *call, char *buf, size_t size);
-extern const hk_call_type hk__wait_type;
+
+/* io.c: what all hk_io_call have in common. */
+int hk__io_abort(hk_call *call);
+int hk__io_describe(const hk_call *call, char *buf, size_t size);
+/* The result of a call that has moved some bytes, perhaps none, and now meets r. */
+int64_t hk__io_outcome(const hk_io_call *io, int64_t r);
+/* Bytes in all pieces. */
+size_t hk__vector_size(const struct iovec *vector, int count);
+/* What is left of them after `done` bytes, at most room pieces of it; returns how many. */
+int hk__vector_rest(const struct iovec *vector, int count, size_t done, struct iovec *ret_rest,
+                    int room);
+
+int hk__fd_wait_describe(const hk_call *call, char *buf, size_t size);
+int hk__accept_abort(hk_call *call);
+int hk__accept_describe(const hk_call *call, char *buf, size_t size);
+/* A descriptor is free again: the first accept that found none tries. */
+void hk__accept_resume(hk_sched *s);
+int hk__connect_abort(hk_call *call);
+int hk__connect_describe(const hk_call *call, char *buf, size_t size);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract between a scheduler and its world: where time and I/O come from.
  *
- * One table; each world fills it. Called by the scheduler's own thread, except wake(). Nothing blocks except wait(). Nothing
- * here knows of tasks, and nothing here resumes one. All non-determinism enters through this table.
+ * One table; each world fills it. Called by the scheduler's own thread, except wake(). Nothing
+ * blocks except wait(). Nothing here knows of tasks, and nothing here resumes one. All
+ * non-determinism enters through this table.
  *
- * Readiness is edge-triggered: an event says that something changed, the scheduler remembers it. A ticket, never a pointer,
- * is what the kernel gives back; events of a ticket that is no longer watched are never delivered. */
+ * Readiness is edge-triggered: an event says that something changed, the scheduler remembers it. A
+ * ticket, never a pointer, is what the kernel gives back; events of a ticket that is no longer
+ * watched are never delivered. */
 #ifndef HK_WORLD_WORLD_H
 #define HK_WORLD_WORLD_H
 
@@ -29,21 +31,24 @@ typedef struct hk__event {
 
 /* A system call that is made now and never waits: its arguments, as that call has them. */
 enum hk__direct_kind {
-    HK__DIRECT_READ,     /* vector, count */
-    HK__DIRECT_WRITE,    /* vector, count */
-    HK__DIRECT_RECV,     /* vector, count, or message; flags */
-    HK__DIRECT_SEND,     /* vector, count, or message; flags */
-    HK__DIRECT_ACCEPT,   /* address, address_size; the new descriptor is non-blocking and close-on-exec. Where the
-                            system has no room for one: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, and it still waits */
-    HK__DIRECT_CONNECT,  /* address, *address_size; again after WRITABLE, with flags 1: its outcome. -EBUSY: the
-                            listener's queue is full, and no event will tell */
+    HK__DIRECT_READ,  /* vector, count */
+    HK__DIRECT_WRITE, /* vector, count */
+    HK__DIRECT_RECV,  /* vector, count, or message; flags */
+    HK__DIRECT_SEND,  /* vector, count, or message; flags */
+    /* address, address_size; the new descriptor is non-blocking and close-on-exec. -EMFILE,
+     * -ENFILE, -ENOBUFS, -ENOMEM: the system has no room for one, the connection still waits. */
+    HK__DIRECT_ACCEPT,
+    /* address, *address_size; after WRITABLE once more, with flags 1: its outcome. -EBUSY: the
+     * listener's queue is full, and no event will tell. */
+    HK__DIRECT_CONNECT,
     HK__DIRECT_SHUTDOWN, /* flags: how */
     HK__DIRECT_CLOSE,
-    HK__DIRECT_POLL /* flags: HK__READABLE or HK__WRITABLE; 0 where it is so, or where the call would fail */
+    HK__DIRECT_POLL /* flags: HK__READABLE or HK__WRITABLE; 0: it is, or the call would fail */
 };
 
-/* What a world notes about a descriptor, so that it asks the kernel once in the descriptor's life. The caller keeps the
- * byte, 0 at first, and hands it back with each call; of it all it reads HK__NOTE_STREAM. */
+/* What a world notes about a descriptor, so that it asks the kernel once in the descriptor's life.
+ * The caller keeps the byte, 0 at first, and hands it back with each call; of it all it reads
+ * HK__NOTE_STREAM. */
 enum {
     HK__NOTE_SOCKET = 1,
     HK__NOTE_STREAM = 2,     /* bytes without borders: a transfer may be continued by another */
@@ -72,12 +77,14 @@ typedef struct hk__direct {
 typedef struct hk__world_table {
     const char *name; /* "epoll" */
 
-    /* From now until unwatch, events in these directions (HK__READABLE | HK__WRITABLE); what is the case at this moment
-     * is told too. Again, with more of them: widens. 0; -EPERM: always ready (a regular file); -errno. */
+    /* From now until unwatch, events in these directions (HK__READABLE | HK__WRITABLE); what is the
+     * case at this moment is told too. Again, with more of them: widens. 0; -EPERM: always ready (a
+     * regular file); -errno. */
     int (*watch)(hk__world *world, int fd, unsigned directions, hk__ticket ticket);
     /* At return no event with this ticket will come. Before the descriptor is closed. */
     void (*unwatch)(hk__world *world, int fd, hk__ticket ticket);
-    /* Events, at most capacity. until: 0: do not wait; INT64_MAX: no limit; else the clock's time. May return 0 early. */
+    /* Events, at most capacity. until: 0: do not wait; INT64_MAX: no limit; else the clock's time.
+     * May return 0 early. */
     int (*wait)(hk__world *world, hk__event *ret_events, int capacity, int64_t until);
     /* Makes the next wait return. Any thread, signal handlers too. */
     void (*wake)(hk__world *world);
@@ -98,7 +105,7 @@ struct hk__world {
 int64_t hk__clock_now(void);
 
 /* The direct calls of real worlds. Needs no world (NULL). */
-int64_t hk__direct(hk__world *world, hk__direct *direct);
+int64_t hk__direct_call(hk__world *world, hk__direct *direct);
 
 /* The world on epoll. 0 or -errno. */
 int hk__world_epoll(hk__world **ret_world);

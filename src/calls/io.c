@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* What calls on descriptors have in common.
+ *
+ *   fd        the descriptor
+ *   flags     of the call of that name
+ *   data      where the bytes are
+ *   progress  how many went: a call that moved some of them and then fails says how many */
+#include "calls/calls.h"
+
+#include "sched/descriptor.h"
+
+#include <stdio.h>
+
+/* A call that has moved bytes is not cancelled, it is done early: they would be lost. */
+int hk__io_abort(hk_call *call)
+{
+    hk_io_call *io = HK_CONTAINER(call, hk_io_call, call);
+    hk__descriptor_leave(hk__sched_of(call), io->fd, call);
+    if (io->progress == 0) return HK_ABORTED;
+    hk_call_complete(call, (intptr_t)io->progress);
+    return HK_ABORT_LATER;
+}
+
+int hk__io_describe(const hk_call *call, char *buf, size_t size)
+{
+    const hk_io_call *io = HK_CONTAINER(call, hk_io_call, call);
+    return snprintf(buf, size, "%s fd %d", call->type->name, io->fd);
+}
+
+int64_t hk__io_outcome(const hk_io_call *io, int64_t r)
+{
+    return io->progress != 0 ? (int64_t)io->progress : r;
+}
+
+size_t hk__vector_size(const struct iovec *vector, int count)
+{
+    size_t size = 0;
+    for (int i = 0; i < count; i++) size += vector[i].iov_len;
+    return size;
+}
+
+int hk__vector_rest(const struct iovec *vector, int count, size_t done, struct iovec *ret_rest,
+                    int room)
+{
+    int used = 0;
+    for (int i = 0; i < count && used < room; i++) {
+        size_t skip = done < vector[i].iov_len ? done : vector[i].iov_len;
+        done -= skip;
+        if (skip == vector[i].iov_len) continue;
+        ret_rest[used].iov_base = (char *)vector[i].iov_base + skip;
+        ret_rest[used++].iov_len = vector[i].iov_len - skip;
+    }
+    return used;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The types of the built-in system calls, made from their list. */
+#include "calls/calls.h"
+
+#define HK__CALL_DEF(id, aborter, describer, its_flags, summary) \
+    const hk_call_type hk__##id##_type = { \
+        .name = #id, \
+        .handle = hk__##id##_handle, \
+        .abort = aborter, \
+        .describe = describer, \
+        .flags = its_flags, \
+    };
+#include "calls/calls.def"
+#undef HK__CALL_DEF
+
+#define HK__CALL_DEF(id, aborter, describer, its_flags, summary) { &hk__##id##_type, summary },
+const struct hk__call_entry hk__call_types[] = {
+#include "calls/calls.def"
+};
+#undef HK__CALL_DEF
+
+const size_t hk__call_type_count = HK_LEN(hk__call_types);

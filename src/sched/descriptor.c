@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors: what is known of each, and who waits for it.
+ *
+ * A call tries first. Only where the world says -EAGAIN it waits, and only then is the descriptor
+ * watched, once for its life: watching reports the present state, so nothing that came in between
+ * is lost. From there on the table remembers: an event makes a side ready, a transfer that shows
+ * the end of what is there makes it dry, and a call on a dry side waits without asking. An event
+ * runs the waiting call's handler again, here in the loop.
+ *
+ * A number means a new file after each close. So each has a generation, which is part of its
+ * ticket: an event of an older one finds nobody. */
+#include "sched/descriptor.h"
+
+#include "base/say.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAST = 64 };
+
+int hk__descriptors_open(hk_sched *s)
+{
+    s->descriptors = (struct hk__descriptors){ .table = NULL };
+    return 0;
+}
+
+void hk__descriptors_close(hk_sched *s)
+{
+    free(s->descriptors.table);
+    s->descriptors = (struct hk__descriptors){ .table = NULL };
+}
+
+static int grow(struct hk__descriptors *all, uint32_t count)
+{
+    uint32_t wanted = all->count != 0 ? all->count : LEAST;
+    while (wanted < count) wanted *= 2;
+    struct hk__descriptor *table = realloc(all->table, wanted * sizeof *table);
+    if (table == NULL) return -ENOMEM;
+    memset(table + all->count, 0, (wanted - all->count) * sizeof *table);
+    all->table = table;
+    all->count = wanted;
+    return 0;
+}
+
+/* The number is looked at before the table grows to it: it may be nonsense. */
+int hk__descriptor_find(hk_sched *s, int fd, struct hk__descriptor **ret_d)
+{
+    hk__direct look = { .kind = HK__DIRECT_POLL, .fd = fd, .flags = HK__READABLE };
+    if (fd < 0) return -EBADF;
+    int64_t r = s->world->table->direct(s->world, &look);
+    if (r < 0 && r != -EAGAIN) return (int)r;
+    r = grow(&s->descriptors, (uint32_t)fd + 1);
+    if (r == 0) *ret_d = &s->descriptors.table[fd];
+    return (int)r;
+}
+
+static hk__ticket ticket_of(const hk_sched *s, int fd)
+{
+    return (hk__ticket){ .slot = (uint32_t)fd, .generation = s->descriptors.table[fd].generation };
+}
+
+int hk__descriptor_watch(hk_sched *s, int fd, unsigned directions)
+{
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    directions |= d->watched;
+    int r = s->world->table->watch(s->world, fd, directions, ticket_of(s, fd));
+    if (r < 0) return r;
+    if (d->watched == 0) s->descriptors.watched++;
+    d->watched = (uint8_t)directions;
+    return 0;
+}
+
+/* ---- a number changes its meaning ---- */
+
+/* Takes a waiting call off its descriptor. A write that has begun completes with what it did, and
+ * is gone. */
+static hk_call *detach(hk_sched *s, int fd, enum hk__side side)
+{
+    hk_call *call = s->descriptors.table[fd].waiter[side];
+    if (call == NULL) return NULL;
+    return call->type->abort(call) == HK_ABORTED ? call : NULL;
+}
+
+/* Those who wait are told last: by then nothing here is about them. */
+static void change(hk_sched *s, int fd, uint8_t note)
+{
+    hk_call *reader = detach(s, fd, HK__READER), *writer = detach(s, fd, HK__WRITER);
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->watched != 0) s->descriptors.watched--;
+    *d = (struct hk__descriptor){ .generation = d->generation + 1, .note = note };
+    if (reader != NULL) hk_call_complete(reader, -EBADF);
+    if (writer != NULL) hk_call_complete(writer, -EBADF);
+}
+
+void hk__descriptor_reset(hk_sched *s, int fd)
+{
+    if ((unsigned)fd >= s->descriptors.count) return;
+    if (s->descriptors.table[fd].watched != 0)
+        s->world->table->unwatch(s->world, fd, ticket_of(s, fd));
+    change(s, fd, 0);
+}
+
+void hk__descriptor_born(hk_sched *s, int fd, uint8_t note)
+{
+    if ((unsigned)fd >= s->descriptors.count && grow(&s->descriptors, (uint32_t)fd + 1) < 0) return;
+    change(s, fd, note);
+}
+
+void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call)
+{
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    enum hk__side side = d->waiter[HK__WRITER] == call ? HK__WRITER : HK__READER;
+    HK__ASSERT(d->waiter[side] == call);
+    d->waiter[side] = NULL;
+    d->paused &= ~(1u << side) & 15;
+    s->descriptors.waiting--;
+}
+
+/* ---- events ---- */
+
+static void wake(hk_sched *s, uint32_t slot, enum hk__side side)
+{
+    const struct hk__descriptor *d = &s->descriptors.table[slot];
+    if (d->waiter[side] != NULL && !(d->paused & 1u << side)) hk__call_retry(d->waiter[side]);
+}
+
+void hk__descriptor_event(hk_sched *s, const hk__event *event)
+{
+    const uint32_t slot = event->ticket.slot;
+    if (slot >= s->descriptors.count) return;
+    struct hk__descriptor *d = &s->descriptors.table[slot];
+    if (d->generation != event->ticket.generation) return;
+    d->dry &= ~event->ready & 15;
+    d->seen |= event->ready & (HK__HANGUP | HK__URGENT);
+    if (event->ready & (HK__READABLE | HK__URGENT)) wake(s, slot, HK__READER);
+    if (event->ready & HK__WRITABLE) wake(s, slot, HK__WRITER);
+}

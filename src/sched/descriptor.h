@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* What the scheduler remembers of a descriptor, and what a call does with one.
+ *
+ * A handler enters, tries, and finishes or parks:
+ *
+ *     struct hk__io io;
+ *     if (!hk__io_enter(&io, call, fd, HK__READER)) return;
+ *     if (hk__io_ready(&io)) ... n = hk__io_direct(&io, &direct) ... hk__io_finish(&io, n)
+ *     else hk__io_park(&io)
+ *
+ * and is run again, from the top, when the descriptor has become ready. */
+#ifndef HK_SCHED_DESCRIPTOR_H
+#define HK_SCHED_DESCRIPTOR_H
+
+#include "sched/sched.h"
+
+enum hk__side { HK__READER, HK__WRITER };
+
+/* All zero: nothing is known, so it is taken to be ready. */
+struct hk__descriptor {
+    hk_call *waiter[2];  /* by side */
+    uint32_t generation; /* of its ticket */
+    uint8_t dry : 4;     /* HK__READABLE, HK__WRITABLE: known not to be */
+    uint8_t paused : 4;  /* the waiter of that side waits for a timer: events are only remembered */
+    uint8_t seen;        /* HK__HANGUP, HK__URGENT, by which a short read proves nothing */
+    uint8_t watched;     /* directions in which the world watches it */
+    uint8_t note;        /* the world's */
+};
+
+/* A call at a descriptor. */
+struct hk__io {
+    hk_sched *s;
+    struct hk__descriptor *d; /* until another descriptor is entered: the table may move */
+    hk_call *call;
+    int fd;
+    enum hk__side side;
+};
+
+/* The slow ways of enter and park. */
+int hk__descriptor_find(hk_sched *s, int fd, struct hk__descriptor **ret_d);
+int hk__descriptor_watch(hk_sched *s, int fd, unsigned directions);
+
+/* The number means another file from now on: whoever waited is told -EBADF. */
+void hk__descriptor_reset(hk_sched *s, int fd);
+/* The same, in the table alone, for a number that the system has just given out. */
+void hk__descriptor_born(hk_sched *s, int fd, uint8_t note);
+
+/* For abort: the call no longer waits. */
+void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call);
+
+static inline unsigned hk__io_bit(const struct hk__io *io)
+{
+    _Static_assert(HK__READABLE == 1 << HK__READER && HK__WRITABLE == 1 << HK__WRITER,
+                   "a bit a side");
+    return 1u << io->side;
+}
+
+/* False: the call is complete: -ENOSYS under a foreign driver, -EBADF, -ENOMEM, -EBUSY where
+ * another waits. */
+static inline bool hk__io_enter(struct hk__io *io, hk_call *call, int fd, enum hk__side side)
+{
+    hk_sched *s = hk__sched_of(call);
+    int r = -ENOSYS;
+    *io = (struct hk__io){ .s = s, .call = call, .fd = fd, .side = side };
+    if (HK__LIKELY(s != NULL)) {
+        r = 0;
+        if (HK__LIKELY((unsigned)fd < s->descriptors.count))
+            io->d = &s->descriptors.table[fd];
+        else
+            r = hk__descriptor_find(s, fd, &io->d);
+    }
+    if (HK__LIKELY(r == 0)) {
+        if (HK__LIKELY(io->d->waiter[side] == NULL || io->d->waiter[side] == call)) return true;
+        r = -EBUSY;
+    }
+    hk_call_complete(call, r);
+    return false;
+}
+
+/* Not known to be otherwise: a try may be worth its while. */
+static inline bool hk__io_ready(const struct hk__io *io) { return !(io->d->dry & hk__io_bit(io)); }
+
+/* Makes the system call and remembers what it shows. */
+static inline int64_t hk__io_direct(struct hk__io *io, hk__direct *direct)
+{
+    struct hk__descriptor *d = io->d;
+    direct->fd = io->fd;
+    direct->note = d->note;
+    io->s->budget -= HK__DIRECT_COST - 1;
+    int64_t n = io->s->world->table->direct(io->s->world, direct);
+    d->note = direct->note;
+    if (direct->spent) {
+        /* -EAGAIN is certain, and an end that was seen was not the end. A short read may stand
+         * before the end of the stream or urgent data, of which no second event would come. */
+        if (n == -EAGAIN && io->side == HK__READER) d->seen = 0;
+        if (io->side == HK__WRITER || d->seen == 0) d->dry |= hk__io_bit(io) & 15;
+    }
+    return n;
+}
+
+/* The call has its result and is no longer the waiter. */
+static inline void hk__io_finish(struct hk__io *io, int64_t result)
+{
+    if (io->d->waiter[io->side] != NULL) {
+        io->d->waiter[io->side] = NULL;
+        io->s->descriptors.waiting--;
+    }
+    hk_call_complete(io->call, (intptr_t)result);
+}
+
+/* The call waits for the next event. 0, or -errno: the descriptor cannot be watched, the call is
+ * not parked. */
+static inline int hk__io_park(struct hk__io *io)
+{
+    if (HK__UNLIKELY(!(io->d->watched & hk__io_bit(io)))) {
+        int r = hk__descriptor_watch(io->s, io->fd, hk__io_bit(io));
+        if (r < 0) return r;
+    }
+    if (io->d->waiter[io->side] == NULL) {
+        io->d->waiter[io->side] = io->call;
+        io->s->descriptors.waiting++;
+    }
+    return 0;
+}
+
+#endif
