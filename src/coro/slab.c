@@ -52,9 +52,9 @@ static void unlink_slab(struct hk__slab *slab)
 }
 
 /* Where pages are large, a small stack still has a few besides its guard. */
-static size_t stack_size(unsigned class)
+static size_t stack_size(unsigned size_class)
 {
-    size_t size = (size_t)16384 << class, least = 4 * hk__page_size();
+    size_t size = (size_t)16384 << size_class, least = 4 * hk__page_size();
     return size > least ? size : least;
 }
 
@@ -68,9 +68,9 @@ static char *reserve(size_t bytes)
 }
 
 /* A new slab; a smaller one where memory is limited (RLIMIT_AS, strict overcommit, mlockall). */
-static struct hk__slab *open_slab(unsigned class)
+static struct hk__slab *open_slab(unsigned size_class)
 {
-    size_t size = stack_size(class);
+    size_t size = stack_size(size_class);
     size_t count = size > HK__SLAB_SHARED ? 1 : HK__SLAB_BYTES / size;
     struct hk__slab *slab = calloc(1, sizeof *slab + (count + 63) / 64 * sizeof *slab->free);
     if (!slab) return NULL;
@@ -81,9 +81,9 @@ static struct hk__slab *open_slab(unsigned class)
     }
     slab->stack_size = size;
     slab->count = (uint32_t)count;
-    slab->class = (uint8_t) class;
-    link_slab(&classes[class].roomy, slab);
-    classes[class].empty++;
+    slab->size_class = (uint8_t)size_class;
+    link_slab(&classes[size_class].roomy, slab);
+    classes[size_class].empty++;
     return slab;
 }
 
@@ -96,8 +96,8 @@ static void close_slab(struct hk__slab *slab)
         return;
     }
     pthread_mutex_lock(&lock);
-    link_slab(&classes[slab->class].roomy, slab);
-    classes[slab->class].empty++;
+    link_slab(&classes[slab->size_class].roomy, slab);
+    classes[slab->size_class].empty++;
     pthread_mutex_unlock(&lock);
 }
 
@@ -134,23 +134,23 @@ static int64_t take_from(struct hk__slab *slab)
     return (word - slab->free) * 64 + bit;
 }
 
-char *hk__slab_take(unsigned class, struct hk__slab **ret_slab)
+char *hk__slab_take(unsigned size_class, struct hk__slab **ret_slab)
 {
     char *stack = NULL;
     pthread_mutex_lock(&lock);
-    struct hk__slab *slab = classes[class].roomy;
-    if (!slab) slab = open_slab(class);
+    struct hk__slab *slab = classes[size_class].roomy;
+    if (!slab) slab = open_slab(size_class);
     if (slab) {
         bool was_empty = slab->cold == slab->carved;
         int64_t index = take_from(slab);
         if (index >= 0) {
             stack = slab->low + (size_t)index * slab->stack_size;
             *ret_slab = slab;
-            classes[class].empty -= was_empty;
+            classes[size_class].empty -= was_empty;
         }
         if (slab->cold == 0 && slab->carved == slab->count) {
             unlink_slab(slab);
-            link_slab(&classes[class].full, slab);
+            link_slab(&classes[size_class].full, slab);
         }
     }
     pthread_mutex_unlock(&lock);
@@ -166,15 +166,15 @@ void hk__slab_return(struct hk__slab *slab, char *stack)
     HK__ASSERT(index < slab->carved && !(slab->free[index / 64] & bit));
     if (slab->cold == 0 && slab->carved == slab->count) {
         unlink_slab(slab);
-        link_slab(&classes[slab->class].roomy, slab);
+        link_slab(&classes[slab->size_class].roomy, slab);
     }
     slab->free[index / 64] |= bit;
     if (++slab->cold == slab->carved) {
-        close = slab->count == 1 || classes[slab->class].empty > 0;
+        close = slab->count == 1 || classes[slab->size_class].empty > 0;
         if (close)
             unlink_slab(slab);
         else
-            classes[slab->class].empty++;
+            classes[slab->size_class].empty++;
     }
     pthread_mutex_unlock(&lock);
     if (close) close_slab(slab);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    HK__STACK_CLASSES = 18,            /* 16 KiB << class, so up to 2 GiB */
+    HK__STACK_CLASSES = 18,            /* 16 KiB << size_class, so up to 2 GiB */
     HK__SLAB_BYTES = 64 * 1024 * 1024, /* address space reserved at once */
     HK__SLAB_SHARED = 4 * 1024 * 1024  /* larger stacks have a slab of their own */
 };
@@ -20,13 +20,13 @@ struct hk__slab {
     uint32_t count;  /* stacks that fit */
     uint32_t carved; /* so many were ever taken: these have their guards */
     uint32_t cold;   /* so many of those are free */
-    uint8_t class;
+    uint8_t size_class;
     bool guards_by_protection; /* the kernel refused the cheaper kind here */
     uint64_t free[];           /* a bit for each stack that was carved and is free */
 };
 
 /* A stack's lowest address, and its slab. NULL: no memory. */
-char *hk__slab_take(unsigned class, struct hk__slab **ret_slab);
+char *hk__slab_take(unsigned size_class, struct hk__slab **ret_slab);
 
 /* Takes a stack back whose memory has been given back already; nothing of it is needed here. */
 void hk__slab_return(struct hk__slab *slab, char *stack);

@@ -15,6 +15,9 @@
 #include "coro/stack.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "coro/sanitize.h"
 #include "coro/slab.h"
@@ -26,6 +29,7 @@ enum {
     HOT_MOST = 256,          /* hot stacks of one class and thread, */
     HOT_BYTES = 16 << 20,    /* or fewer where they are large */
     TRIM_BATCH = 64,         /* stacks cooled down by one call */
+    THIS_PROCESS = -10001,   /* PIDFD_SELF of Linux 6.14: older ones say EBADF */
     WARM_WITHOUT_LOOP = 1024 /* warm stacks of a thread that has no loop to trim them */
 };
 
@@ -35,7 +39,7 @@ struct place {
     hk__stackful owner;
     struct hk__slab *slab;
     struct place *under; /* on a shelf */
-    uint8_t class;
+    uint8_t size_class;
     bool on_valgrind;
     unsigned valgrind; /* its number for this stack */
 } __attribute__((aligned(LINE)));
@@ -58,9 +62,9 @@ static unsigned class_of(size_t size)
     return (unsigned)(64 - __builtin_clzll(size - 1)) - 14;
 }
 
-static uint32_t hot_limit(unsigned class)
+static uint32_t hot_limit(unsigned size_class)
 {
-    uint32_t fit = HOT_BYTES / HK__STACK_LEAST >> class;
+    uint32_t fit = HOT_BYTES / HK__STACK_LEAST >> size_class;
     return fit >= HOT_MOST ? HOT_MOST : fit + 1;
 }
 
@@ -78,10 +82,10 @@ static struct place *pop(struct place **list)
 }
 
 /* From a slab. */
-static struct place *fetch_cold(unsigned class)
+static struct place *fetch_cold(unsigned size_class)
 {
     struct hk__slab *slab;
-    char *stack = hk__slab_take(class, &slab);
+    char *stack = hk__slab_take(size_class, &slab);
     if (!stack) return NULL;
     size_t index = (size_t)(stack - slab->low) / slab->stack_size;
     struct place *place = (struct place *)(void *)(stack + slab->stack_size) - 1;
@@ -90,16 +94,16 @@ static struct place *fetch_cold(unsigned class)
     place->owner.size = (uint32_t)slab->stack_size;
     place->owner.colour = (uint16_t)(stack + slab->stack_size - (char *)(&place->owner + 1));
     place->slab = slab;
-    place->class = (uint8_t) class;
+    place->size_class = (uint8_t)size_class;
     place->on_valgrind = RUNNING_ON_VALGRIND;
     place->valgrind = VALGRIND_STACK_REGISTER(stack, stack + slab->stack_size);
     return place;
 }
 
-static struct place *fetch(unsigned class)
+static struct place *fetch(unsigned size_class)
 {
-    struct shelf *shelf = &shelves.of[class];
-    if (!shelf->warm) return fetch_cold(class);
+    struct shelf *shelf = &shelves.of[size_class];
+    if (!shelf->warm) return fetch_cold(size_class);
     shelf->warm_count--;
     shelves.warm_count--;
     return pop(&shelf->warm);
@@ -107,15 +111,15 @@ static struct place *fetch(unsigned class)
 
 hk__stackful *hk__stack_get(size_t size)
 {
-    unsigned class = class_of(size);
-    if (class >= HK__STACK_CLASSES) return NULL;
-    struct shelf *shelf = &shelves.of[class];
+    unsigned size_class = class_of(size);
+    if (size_class >= HK__STACK_CLASSES) return NULL;
+    struct shelf *shelf = &shelves.of[size_class];
     struct place *place;
     if (HK__LIKELY(shelf->hot != NULL)) {
         shelf->hot_count--;
         place = pop(&shelf->hot);
     } else {
-        place = fetch(class);
+        place = fetch(size_class);
         if (!place) return NULL;
     }
     if (HK__UNLIKELY(place->on_valgrind)) hk__valgrind_get(&place->owner);
@@ -126,9 +130,9 @@ hk__stackful *hk__stack_get(size_t size)
 void hk__stack_put(hk__stackful *owner)
 {
     struct place *place = (struct place *)owner;
-    struct shelf *shelf = &shelves.of[place->class];
+    struct shelf *shelf = &shelves.of[place->size_class];
     hk__thread_watch_end();
-    if (HK__LIKELY(shelf->hot_count < hot_limit(place->class))) {
+    if (HK__LIKELY(shelf->hot_count < hot_limit(place->size_class))) {
         shelf->hot_count++;
         push(&shelf->hot, place);
     } else {
@@ -141,37 +145,69 @@ void hk__stack_put(hk__stackful *owner)
     hk__sanitize_put(owner);
 }
 
-/* To its slab. Locked memory is not given back, and is not meant to be. */
-static void cool(struct place *place)
+/* A batch of stacks on their way to their slabs. */
+struct batch {
+    struct iovec memory[TRIM_BATCH];
+    struct hk__slab *slab[TRIM_BATCH];
+    unsigned count;
+};
+
+/* After this the batch is all that knows of the stack. */
+static void add(struct batch *batch, struct place *place)
 {
-    struct hk__slab *slab = place->slab;
+    size_t page = hk__page_size();
     hk__sanitize_return(&place->owner);
-    char *stack = place->owner.stack;
     if (place->on_valgrind) hk__valgrind_return(&place->owner);
     VALGRIND_STACK_DEREGISTER(place->valgrind);
+    struct iovec *memory = &batch->memory[batch->count];
+    memory->iov_base = place->owner.stack + page;
+    memory->iov_len = place->owner.size - page;
+    batch->slab[batch->count++] = place->slab;
+}
+
+/* One call for all of them costs a third, where the kernel knows it. Locked memory is not given back
+ * and is not meant to be. */
+static void cool(struct batch *batch)
+{
     size_t page = hk__page_size();
-    madvise(stack + page, slab->stack_size - page, MADV_DONTNEED);
-    hk__slab_return(slab, stack);
+    const struct iovec *memory = batch->memory;
+    long done = syscall(SYS_process_madvise, THIS_PROCESS, memory, batch->count, MADV_DONTNEED, 0);
+    for (unsigned i = 0; i < batch->count; i++) {
+        if (done <= 0) madvise(memory[i].iov_base, memory[i].iov_len, MADV_DONTNEED);
+        hk__slab_return(batch->slab[i], (char *)memory[i].iov_base - page);
+        done -= (long)memory[i].iov_len;
+    }
 }
 
 bool hk__stack_trim(void)
 {
+    struct batch batch;
     struct shelf *shelf = shelves.of;
-    for (int budget = TRIM_BATCH; budget > 0 && shelves.warm_count > 0; budget--) {
+    batch.count = 0;
+    while (batch.count < TRIM_BATCH && shelves.warm_count > 0) {
         while (!shelf->warm) shelf++;
         shelf->warm_count--;
         shelves.warm_count--;
-        cool(pop(&shelf->warm));
+        add(&batch, pop(&shelf->warm));
     }
+    if (batch.count > 0) cool(&batch);
     return shelves.warm_count > 0;
+}
+
+/* What is hot here is warm for nobody. */
+static void let_cool(struct shelf *shelf)
+{
+    while (shelf->hot) {
+        push(&shelf->warm, pop(&shelf->hot));
+        shelf->hot_count--;
+        shelf->warm_count++;
+        shelves.warm_count++;
+    }
 }
 
 void hk__stack_thread_ends(void)
 {
+    for (int i = 0; i < HK__STACK_CLASSES; i++) let_cool(&shelves.of[i]);
     while (hk__stack_trim()) continue;
-    for (unsigned class = 0; class < HK__STACK_CLASSES; class ++) {
-        struct shelf *shelf = &shelves.of[class];
-        for (; shelf->hot; shelf->hot_count--) cool(pop(&shelf->hot));
-    }
     hk__sanitize_thread_ends();
 }
