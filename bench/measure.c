@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Measuring: by turns, in many rounds, medians.
+ *
+ * What else runs on the machine disturbs a round, so each is short, and what is compared stands
+ * side by side in time. The ratio is the median of the rounds' ratios: a slow second slows both. */
+#include "bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROUNDS = 11 };
+
+int64_t bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void bench_sort(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_size);
+}
+
+double bench_median(double *values, int count)
+{
+    bench_sort(values, count);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+uint64_t bench_mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15;
+    return hash ^ hash >> 29;
+}
+
+void bench_run_race(bench_work *const *work, int contenders, long count, struct bench_race *ret)
+{
+    double ns[BENCH_CONTENDERS][ROUNDS], ratio[BENCH_CONTENDERS][ROUNDS];
+    int rounds = bench_quick ? 1 : ROUNDS;
+    *ret = (struct bench_race){ 0 };
+    for (int round = bench_quick ? 0 : -1; round < rounds; round++) { /* one to warm up */
+        for (int i = 0; i < contenders; i++) {
+            if (!work[i]) continue;
+            uint64_t hash = 0;
+            double each = (double)work[i](count, &hash) / (double)count;
+            if (ret->hash[i] != 0 && ret->hash[i] != hash)
+                bench_fail("contender %d did other work in round %d", i, round);
+            ret->hash[i] = hash;
+            if (round < 0) continue;
+            ns[i][round] = each;
+            ratio[i][round] = ns[0][round] / each;
+        }
+    }
+    for (int i = 0; i < contenders; i++) {
+        ret->median[i] = work[i] ? bench_median(ns[i], rounds) : NAN;
+        ret->least[i] = work[i] ? ns[i][0] : NAN;
+        ret->ratio[i] = work[i] ? bench_median(ratio[i], rounds) : NAN;
+    }
+}
+
+void bench_emit_race(const char *name, const struct bench_race *race, int floor)
+{
+    struct bench_value row = { .value = race->median[0],
+                               .least = race->least[0],
+                               .floor = floor ? race->median[floor] : NAN,
+                               .ratio = floor ? race->ratio[floor] : NAN,
+                               .hash = race->hash[0],
+                               .floor_hash = floor ? race->hash[floor] : 0 };
+    snprintf(row.name, sizeof row.name, "%s", name);
+    bench_emit(&row);
+}
