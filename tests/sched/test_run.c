@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* hk_run, schedulers from outside, shutdown, the deadlock report, the table of tasks. */
+#include <hocket.h>
+
+#include "harness/harness.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *returns_arg(void *arg) { return arg; }
+
+TEST(run_returns_mains_number) { CHECK_EQ(hk_run(returns_arg, hk_val(42), NULL), 42); }
+
+static void *fails_with_reason(void *arg)
+{
+    (void)arg;
+    return hk_val(hk_fail(-EIO, "the disk"));
+}
+TEST(run_returns_mains_failure_and_its_reason)
+{
+    CHECK_EQ(hk_run(fails_with_reason, NULL, NULL), -EIO);
+    CHECK_STR(hk_why(), "the disk: Input/output error");
+}
+
+static char order[64];
+static void *unwinds(void *arg)
+{
+    if (hk_sleep(HK_SEC(1000)) == -ECANCELED) strcat(order, arg);
+    return hk_val(-ECANCELED);
+}
+static void *main_fails(void *arg)
+{
+    (void)arg;
+    hk_spawn(HK_ROOT, unwinds, "a");
+    hk_spawn(HK_ROOT, unwinds, "b");
+    hk_spawn(HK_ROOT, unwinds, "c");
+    hk_sched_yield();
+    return hk_val(-EPIPE);
+}
+TEST(mains_failure_cancels_the_rest_youngest_first)
+{
+    CHECK_EQ(hk_run(main_fails, NULL, NULL), -EPIPE);
+    CHECK_STR(order, "cba");
+}
+
+static void *runs_again(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(hk_run(returns_arg, NULL, NULL), -EDEADLK);
+    return NULL;
+}
+TEST(one_scheduler_runs_on_a_thread) { CHECK_EQ(hk_run(runs_again, NULL, NULL), 0); }
+
+static void *thread_runs(void *arg)
+{
+    (void)arg;
+    return hk_val(hk_run(returns_arg, hk_val(5), NULL));
+}
+TEST(each_thread_may_run_its_own)
+{
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++) CHECK_EQ(pthread_create(&t[i], NULL, thread_runs, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        void *value;
+        pthread_join(t[i], &value);
+        CHECK_EQ(hk_num(value), 5);
+    }
+}
+
+static void *spawns_while_stopping(void *arg)
+{
+    CHECK_EQ(hk_sleep(HK_SEC(1000)), -ECANCELED);
+    *(hk_tid *)arg = hk_spawn(HK_ROOT, returns_arg, NULL);
+    return NULL;
+}
+static void *stopper(void *arg)
+{
+    hk_sched_stop(arg);
+    return NULL;
+}
+TEST(stop_kills_all_and_admits_nobody)
+{
+    hk_tid tid = 0;
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_spawn(s, spawns_while_stopping, &tid);
+    hk_sched_spawn(s, stopper, s);
+    CHECK_EQ(hk_sched_run(s), 0);
+    CHECK_EQ(tid, -ECANCELED);
+    CHECK(hk_sched_spawn(s, returns_arg, NULL) > 0); /* once all have ended it can be used again */
+    CHECK_EQ(hk_sched_run(s), 0);
+    hk_sched_destroy(s);
+}
+
+static int released;
+static void release(void *arg)
+{
+    (void)arg;
+    released++;
+}
+static void *spawn_owning(void *arg)
+{
+    hk_spawn_with(HK_ROOT, returns_arg, arg, &(hk_coro_options){ .arg_release = release });
+    return NULL;
+}
+TEST(destroy_ends_tasks_that_never_ran)
+{
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_spawn(s, spawn_owning, NULL);
+    hk_sched_spawn(s, unwinds, "");
+    hk_sched_destroy(s);
+    CHECK_EQ(released, 0);
+    hk_sched_destroy(NULL);
+}
+
+/* ---- deadlock: case 51 ---- */
+
+static void forget(hk_call *call) { (void)call; }
+static int let_go(hk_call *call)
+{
+    (void)call;
+    return HK_ABORTED;
+}
+static int say_what(const hk_call *call, char *buf, size_t size)
+{
+    (void)call;
+    return snprintf(buf, size, "Godot");
+}
+static const hk_call_type godot_type = {
+    .name = "godot", .handle = forget, .abort = let_go, .describe = say_what
+};
+struct godot {
+    hk_call call;
+};
+static void *waits_for_godot(void *arg)
+{
+    CHECK_EQ(HK_TRAP(struct godot, HK_CALL(godot_type)), -ECANCELED);
+    ++*(int *)arg;
+    return hk_val(-ECANCELED);
+}
+static void *two_wait(void *arg)
+{
+    hk_spawn_with(HK_ROOT, waits_for_godot, arg, &(hk_coro_options){ .name = "estragon" });
+    hk_task_wait(2, NULL);
+    return NULL;
+}
+TEST(all_blocked_is_reported_and_ends,
+     .prints = "task 2      estragon             waiting for Godot")
+{
+    int unwound = 0;
+    CHECK_EQ(hk_run(two_wait, &unwound, NULL), -EDEADLK);
+    CHECK_EQ(unwound, 1); /* cancelled by the end of run, not lost */
+}
+TEST(the_deadlock_report_tells_who_waits_for_whom,
+     .prints = "waiting for the end of task 2 'estragon'")
+{
+    int unwound = 0;
+    CHECK_EQ(hk_run(two_wait, &unwound, NULL), -EDEADLK);
+}
+
+/* ---- the table ---- */
+
+static void *tabled(void *arg)
+{
+    hk_spawn_with(HK_ROOT, waits_for_godot, arg, &(hk_coro_options){ .name = "estragon" });
+    hk_sched_yield();
+    hk_spawn_with(HK_ROOT, returns_arg, NULL, &(hk_coro_options){ .name = "pozzo" });
+    hk_sleep(HK_MS(3)); /* pozzo ends */
+    hk_spawn_with(HK_ROOT, returns_arg, NULL, &(hk_coro_options){ .name = "lucky" });
+    hk_task_info list[8];
+    CHECK_EQ(hk_sched_tasks(NULL, list, 8), 3);
+    CHECK_EQ(list[0].tid, 1);
+    CHECK_STR(list[0].state, "running");
+    CHECK_STR(list[1].name, "estragon");
+    CHECK_STR(list[1].state, "waiting");
+    CHECK_STR(list[1].waits, "Godot");
+    CHECK(list[1].waited >= HK_MS(3));
+    CHECK_STR(list[2].name, "lucky");
+    CHECK_STR(list[2].state, "ready");
+    CHECK_EQ(hk_sched_tasks(NULL, list, 1), 3);
+    hk_task_kill(2);
+    return NULL;
+}
+TEST(the_table_shows_state_and_wait)
+{
+    int unwound = 0;
+    CHECK_EQ(hk_run(tabled, &unwound, NULL), 0);
+}
+
+static void *asks_itself(void *arg)
+{
+    hk_spawn_with(HK_ROOT, waits_for_godot, arg, &(hk_coro_options){ .name = "estragon" });
+    hk_sched_yield();
+    kill(getpid(), SIGQUIT);
+    hk_sleep(HK_MS(20));
+    hk_task_kill(2);
+    return NULL;
+}
+TEST(sigquit_prints_the_table, .prints = "SIGQUIT: 2 tasks")
+{
+    int unwound = 0;
+    CHECK_EQ(hk_run(asks_itself, &unwound, NULL), 0);
+}
+static void *sleeping_target(void *arg)
+{
+    hk_sleep(HK_MS(100));
+    return arg;
+}
+static void *quits(void *arg)
+{
+    usleep(20000);
+    pthread_kill(*(pthread_t *)arg, SIGQUIT);
+    return NULL;
+}
+TEST(sigquit_wakes_a_sleeping_loop, .prints = "task 1      main                 waiting for sleep")
+{
+    pthread_t self = pthread_self(), t;
+    pthread_create(&t, NULL, quits, &self);
+    CHECK_EQ(hk_run(sleeping_target, NULL, NULL), 0);
+    pthread_join(t, NULL);
+}
+
+/* ---- guest mode ---- */
+
+static void *naps(void *arg)
+{
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(hk_sleep(HK_MS(2)), 0);
+        hk_sched_yield();
+    }
+    ++*(int *)arg;
+    return NULL;
+}
+TEST(step_lives_inside_a_poll_loop)
+{
+    int ended = 0;
+    hk_sched *s = hk_sched_create(NULL);
+    CHECK_EQ(hk_sched_step(s), -ECHILD);
+    hk_sched_spawn(s, naps, &ended);
+    struct pollfd p = { .fd = hk_sched_fd(s), .events = POLLIN };
+    CHECK_EQ(poll(&p, 1, 0), 1); /* a spawn from outside makes it readable */
+    int64_t next;
+    int steps = 0;
+    while ((next = hk_sched_step(s)) >= 0) {
+        steps++;
+        if (next > 0)
+            poll(&p, 1, next == HK_FOREVER ? 1000 : (int)((next + HK_MS(1) - 1) / HK_MS(1)));
+    }
+    CHECK_EQ(next, -ECHILD);
+    CHECK_EQ(ended, 1);
+    CHECK(steps < 100); /* it waited, it did not spin */
+    hk_sched_destroy(s);
+}
+
+static hk_call *kept;
+static void keep(hk_call *call) { kept = call; }
+static const hk_call_type host_type = { .name = "host", .handle = keep, .abort = let_go };
+static void *asks_host(void *arg)
+{
+    *(intptr_t *)arg = HK_TRAP(struct godot, HK_CALL(host_type));
+    return NULL;
+}
+TEST(the_host_completes_a_call_from_outside)
+{
+    intptr_t answer = 0;
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_hold(s); /* without it, step would call this a deadlock */
+    hk_sched_spawn(s, asks_host, &answer);
+    CHECK_EQ(hk_sched_step(s), HK_FOREVER);
+    struct pollfd p = { .fd = hk_sched_fd(s), .events = POLLIN };
+    CHECK_EQ(poll(&p, 1, 0), 0);
+    hk_call_complete(kept, 11);
+    CHECK_EQ(poll(&p, 1, 0), 1);
+    CHECK_EQ(hk_sched_step(s), -ECHILD);
+    CHECK_EQ(answer, 11);
+    hk_sched_release(s);
+    hk_sched_destroy(s);
+}
+TEST(step_reports_a_deadlock_without_a_hold, .prints = "deadlock")
+{
+    intptr_t answer = 0;
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_spawn(s, asks_host, &answer);
+    CHECK_EQ(hk_sched_step(s), -EDEADLK);
+    hk_sched_destroy(s);
+    CHECK_EQ(answer, -ECANCELED);
+}
+
+TEST(destroying_a_scheduler_that_runs_is_misuse,
+     .aborts = "hk_sched_destroy while a scheduler runs on this thread")
+{
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_spawn(s, (hk_entry *)(void *)hk_sched_destroy, s);
+    hk_sched_run(s);
+}

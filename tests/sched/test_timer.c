@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* Timers: never early, equal deadlines in order, and the heap against a sorted list under random programs, on a clock that
+ * the test holds in its hand. */
+#include "sched/sched.h"
+
+#include "harness/harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t clock_now;
+static int64_t fake_now(hk__world *world)
+{
+    (void)world;
+    return clock_now;
+}
+static const hk__world_table fake_table = { .name = "fake", .now = fake_now };
+static hk__world fake_world = { &fake_table };
+
+struct timed {
+    hk_call call;
+    hk__timer timer;
+    int64_t deadline; /* what the model says */
+    int order;
+    bool running, fired;
+};
+static int fired_count;
+static struct timed *last_fired;
+static void fire(hk_call *call)
+{
+    struct timed *t = HK_CONTAINER(call, struct timed, call);
+    CHECK(t->running && !t->fired);
+    CHECK(t->deadline <= clock_now);
+    if (last_fired != NULL) {
+        CHECK(last_fired->deadline < t->deadline ||
+              (last_fired->deadline == t->deadline && last_fired->order < t->order));
+    }
+    last_fired = t;
+    t->fired = true;
+    t->running = false;
+    fired_count++;
+}
+static const hk_call_type timed_type = { .name = "timed", .handle = fire };
+
+static void start(hk_sched *s, struct timed *t, int64_t duration)
+{
+    static int order;
+    *t = (struct timed){ .call = { .type = &timed_type, .state = HK__CALL_PARKED },
+                         .timer = { .deadline = duration },
+                         .deadline = INT64_MAX,
+                         .order = order++,
+                         .running = true };
+    CHECK_EQ(hk__timer_start(s, &t->timer), 0);
+}
+
+static hk_sched *make(void)
+{
+    hk_sched *s = calloc(1, sizeof *s);
+    s->world = &fake_world;
+    s->timers.fresh_tail = &s->timers.fresh;
+    return s;
+}
+static void pass(hk_sched *s)
+{
+    s->now = clock_now;
+    hk__timers_arm(s);
+    last_fired = NULL;
+    hk__timers_expire(s);
+}
+
+enum { TIMERS = 300 };
+
+/* Everything due has fired, nothing else has; the earliest is what the heap says it is. */
+static void compare(const hk_sched *s, const struct timed *t)
+{
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < TIMERS; i++) {
+        if (!t[i].running) continue;
+        CHECK(t[i].deadline > clock_now);
+        if (t[i].deadline < next) next = t[i].deadline;
+    }
+    CHECK_EQ(hk__timers_next(s), next);
+}
+
+/* The durations of fresh timers count from now. */
+static void model_arms(struct timed *t)
+{
+    for (int i = 0; i < TIMERS; i++)
+        if (t[i].running && t[i].deadline == INT64_MAX)
+            t[i].deadline = clock_now + t[i].timer.deadline;
+}
+
+TEST(the_heap_agrees_with_a_sorted_list)
+{
+    for (unsigned seed = 1; seed <= 40; seed++) {
+        srand(seed);
+        hk_sched *s = make();
+        struct timed *t = calloc(TIMERS, sizeof *t);
+        for (int step = 0; step < 2000; step++) {
+            struct timed *one = &t[rand() % TIMERS];
+            if (!one->running) {
+                start(s, one, rand() % 50); /* many equal deadlines */
+            } else if (rand() % 3 == 0) {
+                model_arms(t); /* stopping any arms the fresh ones */
+                hk__timer_stop(s, &one->timer);
+                one->running = false;
+            }
+            if (rand() % 4 == 0) {
+                model_arms(t);
+                pass(s);
+                clock_now += rand() % 20;
+                pass(s);
+                compare(s, t);
+            }
+        }
+        free(t);
+        free(s->timers.heap);
+        free(s);
+    }
+    CHECK(fired_count > 1000);
+}
+
+static int64_t early;
+static void *sleeps(void *arg)
+{
+    int64_t duration = hk_num(arg) * 1000 + 1;
+    for (int i = 0; i < 20; i++) {
+        int64_t start_ns = hk_now();
+        hk_sleep(duration);
+        int64_t slept = hk_now() - start_ns;
+        if (slept < duration) early = duration - slept;
+    }
+    return NULL;
+}
+static void *sleepers(void *arg)
+{
+    for (int i = 0; i < 100; i++) hk_spawn(HK_ROOT, sleeps, hk_val(i * 37));
+    return arg;
+}
+TEST(no_sleep_is_shorter_than_asked)
+{
+    CHECK_EQ(hk_run(sleepers, NULL, NULL), 0);
+    CHECK_EQ(early, 0);
+}
+
+static char order[16];
+static void *logs(void *arg)
+{
+    hk_sleep(HK_MS(5));
+    strcat(order, arg);
+    return NULL;
+}
+static void *equal_sleeps(void *arg)
+{
+    hk_spawn(HK_ROOT, logs, "a");
+    hk_spawn(HK_ROOT, logs, "b");
+    hk_spawn(HK_ROOT, logs, "c");
+    return arg;
+}
+TEST(equal_sleeps_end_in_the_order_they_began)
+{
+    hk_run(equal_sleeps, NULL, NULL);
+    CHECK_STR(order, "abc");
+}
+
+static void *short_sleeps(void *arg)
+{
+    CHECK_EQ(hk_sleep(0), 0);
+    CHECK_EQ(hk_sleep(-5), 0);
+    CHECK_EQ(hk_sleep(INT64_MIN), 0);
+    return arg;
+}
+TEST(a_sleep_of_nothing_is_a_yield) { CHECK_EQ(hk_run(short_sleeps, NULL, NULL), 0); }
+
+static void *sleeps_for_ever(void *arg)
+{
+    CHECK_EQ(hk_sleep(HK_FOREVER), -ECANCELED);
+    return arg;
+}
+static void *kills_sleeper(void *arg)
+{
+    hk_tid tid = hk_spawn(HK_ROOT, sleeps_for_ever, NULL);
+    hk_sched_yield();
+    hk_task_kill(tid); /* in the pass that started the timer: it is fresh */
+    hk_tid later = hk_spawn(HK_ROOT, sleeps_for_ever, NULL);
+    hk_sleep(HK_MS(1));
+    hk_task_kill(later); /* armed */
+    return arg;
+}
+TEST(a_sleep_for_ever_can_be_cancelled) { CHECK_EQ(hk_run(kills_sleeper, NULL, NULL), 0); }
+
+/* A task that only yields does not hold up timers. */
+static bool over;
+static void *spins(void *arg)
+{
+    while (!over) hk_sched_yield();
+    return arg;
+}
+static void *sleeps_beside(void *arg)
+{
+    hk_spawn(HK_ROOT, spins, NULL);
+    hk_sleep(HK_MS(2));
+    over = true;
+    return arg;
+}
+TEST(a_yield_loop_does_not_starve_timers) { CHECK_EQ(hk_run(sleeps_beside, NULL, NULL), 0); }
