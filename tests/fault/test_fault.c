@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* No failure of an allocation or of a system call is fatal: a scenario that uses everything is run
+ * once for every n, with the n-th such call failing. It must come to its end, leave no block and no
+ * descriptor behind, and tell the failure to somebody; what must not happen is a crash, a hang, or a
+ * task that was never heard of again. */
+#include <hocket.h>
+
+#include "harness/harness.h"
+#include "support/faults.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int errors, started, ended;
+
+static void saw(intptr_t r)
+{
+    if (r < 0) errors++;
+}
+static void on_end(void *arg) { ++*(int *)arg; }
+
+static void *generator(void *arg)
+{
+    (void)arg;
+    saw(hk_at_end(on_end, &ended));
+    started++;
+    for (int i = 0; i < 3; i++) {
+        saw(hk_sleep(1));
+        if (hk_is_err(hk_yield(hk_val(i)))) break;
+    }
+    return hk_val(hk_fail(-EIO, "generator %d", 1));
+}
+
+static void *consumer(void *arg)
+{
+    HK_CORO(gen, generator, arg, &(hk_coro_options){ .arg_size = 0 });
+    if (gen == NULL) {
+        saw(-ENOMEM);
+        return NULL;
+    }
+    void *item;
+    int r;
+    while ((r = hk_coro_next(gen, &item)) > 0) saw(hk_task_name("consumer %d", (int)hk_num(item)));
+    saw(r);
+    return NULL;
+}
+
+static void *echo(void *arg)
+{
+    HK_FD(fd, (int)hk_num(arg));
+    char buf[64];
+    ssize_t n;
+    while ((n = hk_read(fd, buf, sizeof buf)) > 0)
+        if ((n = hk_write(fd, buf, (size_t)n)) < 0) break;
+    saw(n);
+    return NULL;
+}
+
+static void *client(void *arg)
+{
+    HK_FD(fd, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int r = hk_connect(fd, arg, sizeof(struct sockaddr_in));
+    char buf[8];
+    if (r == 0 && (r = (int)hk_send(fd, "hello", 5, 0)) == 5) {
+        saw(hk_shutdown(fd, SHUT_WR));
+        while ((r = (int)hk_recv(fd, buf, sizeof buf, 0)) > 0) {}
+    }
+    saw(r);
+    return NULL;
+}
+
+struct listening {
+    int fd;
+    struct sockaddr_in address;
+};
+static void *server(void *arg)
+{
+    struct listening *l = arg;
+    hk_tid tid = hk_spawn(HK_ROOT, client, &l->address);
+    if (tid < 0) return hk_val(tid);
+    int fd = hk_accept(l->fd, NULL, NULL);
+    if (fd < 0) return hk_val(fd);
+    tid = hk_spawn(HK_ROOT, echo, hk_val(fd));
+    if (tid < 0) hk_close(fd);
+    return hk_val(tid < 0 ? tid : 0);
+}
+
+/* A task that would wait for what the fault has prevented is ended by this one. */
+static void *watchdog(void *arg)
+{
+    saw(hk_sleep(HK_MS(100)));
+    hk_sched_stop(arg);
+    return NULL;
+}
+
+static void *pipes(void *arg)
+{
+    int *fd = arg;
+    char byte;
+    saw(hk_write(fd[1], "x", 1));
+    saw(hk_read(fd[0], &byte, 1));
+    return NULL;
+}
+
+static void post(void *arg) { ++*(int *)arg; }
+static void unhandled(const hk_failure *failure) { saw(failure->error); }
+
+static int scenario(struct listening *l, int *pipe_fds)
+{
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(200), .unhandled = unhandled });
+    if (s == NULL) return -ENOMEM;
+    int posted = 0, made = 0;
+    hk_tid r[5];
+    made += (r[0] = hk_sched_spawn(s, consumer, NULL)) > 0;
+    made += (r[1] = hk_sched_spawn(s, server, l)) > 0;
+    made += (r[2] = hk_sched_spawn(s, pipes, pipe_fds)) > 0;
+    made += (r[3] = hk_sched_spawn(s, watchdog, s)) > 0;
+    for (int i = 0; i < 4; i++) saw(r[i]);
+    saw(hk_sched_post(s, post, &posted));
+    saw(r[3] < 0 ? 0 : hk_sched_run(s));
+    hk_sched_destroy(s);
+    return made;
+}
+
+static bool run_with_fault(int n, const char **ret_name)
+{
+    struct listening l = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                           .address = { .sin_family = AF_INET,
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+    socklen_t size = sizeof l.address;
+    CHECK_EQ(bind(l.fd, (struct sockaddr *)&l.address, size), 0);
+    CHECK_EQ(listen(l.fd, 4), 0);
+    getsockname(l.fd, (struct sockaddr *)&l.address, &size);
+    int fds[2];
+    CHECK_EQ(pipe(fds), 0);
+    errors = started = ended = 0;
+    faults_arm(n);
+    int made = scenario(&l, fds);
+    bool failed = faults_disarm(ret_name);
+    CHECK(ended == started || errors > 0);
+    CHECK(made < 0 || made + errors >= 4);
+    close(l.fd);
+    close(fds[0]);
+    close(fds[1]);
+    return failed;
+}
+
+TEST(no_failed_allocation_or_system_call_is_fatal, .seconds = 60)
+{
+    const char *name;
+    for (int warm = 0; warm < 2; warm++) run_with_fault(0, &name); /* what is kept for ever, once */
+    int kept = faults_blocks();
+    int n = 1;
+    while (run_with_fault(n, &name)) {
+        if (faults_blocks() > kept) {
+            test_fail("call %d (%s) failed: %d blocks are left over", n, name,
+                      faults_blocks() - kept);
+            kept = faults_blocks();
+        }
+        printf("%s ", name);
+        n++;
+    }
+    printf("%d calls failed, one at a time\n", n - 1);
+    CHECK(n > 20);
+}
+
+/* The thread's and the process's first use: nothing is warm. */
+TEST(no_failure_at_the_first_use_is_fatal, .seconds = 60)
+{
+    for (int n = 1; n < 40; n++) {
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            const char *name;
+            run_with_fault(n, &name);
+            _exit(0);
+        }
+        int status = -1;
+        while (waitpid(child, &status, 0) < 0) {}
+        if (status != 0) test_fail("the first run, with call %d failing, ended with %x", n, status);
+    }
+}

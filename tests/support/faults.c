@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The wrappers behind faults.h.
+ *
+ * Each asks `fails` first. Blocks that were allocated while armed are remembered in a table, so that
+ * a scenario can be asked what it has left behind. */
+#include "support/faults.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static __thread int armed, countdown;
+static __thread const char *failed;
+
+enum { BLOCKS = 4096 };
+static void *blocks[BLOCKS];
+static int block_count;
+
+void faults_arm(int n)
+{
+    countdown = n;
+    failed = NULL;
+    armed = 1;
+}
+
+bool faults_disarm(const char **ret_name)
+{
+    armed = 0;
+    *ret_name = failed != NULL ? failed : "nothing";
+    return failed != NULL;
+}
+
+int faults_blocks(void) { return block_count; }
+
+static bool fails(const char *name, int error)
+{
+    if (!armed || countdown == 0 || --countdown != 0) return false;
+    failed = name;
+    errno = error;
+    return true;
+}
+
+static void *remember(void *p)
+{
+    if (!armed || p == NULL) return p;
+    for (int i = 0; i < BLOCKS; i++) {
+        if (blocks[i] != NULL) continue;
+        blocks[i] = p;
+        block_count++;
+        return p;
+    }
+    abort();
+}
+
+static void forget(const void *p)
+{
+    if (p == NULL || block_count == 0) return;
+    for (int i = 0; i < BLOCKS; i++) {
+        if (blocks[i] != p) continue;
+        blocks[i] = NULL;
+        block_count--;
+        return;
+    }
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    return fails("malloc", ENOMEM) ? NULL : remember(__real_malloc(size));
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails("calloc", ENOMEM) ? NULL : remember(__real_calloc(n, size));
+}
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size)
+{
+    if (fails("realloc", ENOMEM)) return NULL;
+    forget(old);
+    return remember(__real_realloc(old, size));
+}
+
+void __real_free(void *p);
+void __wrap_free(void *p);
+void __wrap_free(void *p)
+{
+    forget(p);
+    __real_free(p);
+}
+
+/* The rest only fail. R: what they return then. */
+#define FAILING(type, name, R, error, parameters, arguments) \
+    type __real_##name parameters; \
+    type __wrap_##name parameters; \
+    type __wrap_##name parameters { return fails(#name, error) ? (R) : __real_##name arguments; }
+
+FAILING(void *, mmap, MAP_FAILED, ENOMEM, (void *a, size_t n, int p, int f, int fd, off_t o),
+        (a, n, p, f, fd, o))
+FAILING(void *, mmap64, MAP_FAILED, ENOMEM, (void *a, size_t n, int p, int f, int fd, off_t o),
+        (a, n, p, f, fd, o))
+FAILING(int, mprotect, -1, ENOMEM, (void *a, size_t n, int p), (a, n, p))
+FAILING(int, madvise, -1, EINVAL, (void *a, size_t n, int advice), (a, n, advice))
+FAILING(int, epoll_create1, -1, EMFILE, (int flags), (flags))
+FAILING(int, eventfd, -1, EMFILE, (unsigned count, int flags), (count, flags))
+FAILING(int, epoll_ctl, -1, ENOMEM, (int ep, int op, int fd, struct epoll_event *e),
+        (ep, op, fd, e))
+FAILING(int, accept4, -1, EMFILE, (int fd, struct sockaddr *a, socklen_t *n, int f), (fd, a, n, f))
+FAILING(ssize_t, recv, -1, ECONNRESET, (int fd, void *p, size_t n, int f), (fd, p, n, f))
+FAILING(ssize_t, send, -1, EPIPE, (int fd, const void *p, size_t n, int f), (fd, p, n, f))
+FAILING(ssize_t, recvmsg, -1, ECONNRESET, (int fd, struct msghdr *m, int f), (fd, m, f))
+FAILING(ssize_t, sendmsg, -1, EPIPE, (int fd, const struct msghdr *m, int f), (fd, m, f))
+FAILING(int, connect, -1, ECONNREFUSED, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+FAILING(ssize_t, preadv64v2, -1, EIO, (int fd, const struct iovec *v, int n, off_t o, int f),
+        (fd, v, n, o, f))
+FAILING(ssize_t, pwritev64v2, -1, EIO, (int fd, const struct iovec *v, int n, off_t o, int f),
+        (fd, v, n, o, f))

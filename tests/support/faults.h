@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Failing the n-th allocation or system call that the library makes.
+ *
+ * The linker routes what the library calls through wrappers (tests/meson.build, --wrap). Armed, they
+ * count, and the n-th fails the way the kernel or libc would fail it. */
+#ifndef SUPPORT_FAULTS_H
+#define SUPPORT_FAULTS_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* From now on, on this thread, call number n fails (1: the next); 0: none does, they are only
+ * counted. */
+void faults_arm(int n);
+
+/* The end of it. True: the n-th was reached and failed; *ret_name is what failed. */
+bool faults_disarm(const char **ret_name);
+
+/* Blocks allocated while armed and not freed yet, by whatever thread. */
+int faults_blocks(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
