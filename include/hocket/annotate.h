@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What sanitizers and the C++ runtime must be told at a switch. Private; included by coro.h.
  *
- * - AddressSanitizer: start/finish_switch_fiber around each switch, NULL for the fake stack of one that never comes back.
- * - ThreadSanitizer: switch_to_fiber, inlined into the function that switches: a hook that is called pushes its own frame on
- *   the old fiber's shadow stack and pops it from the new one's.
- * - C++: the exceptions being handled are per coroutine, or two tasks parked in catch blocks rethrow each other's.
- * Valgrind and the rest of the sanitizers' calls concern stacks, not switches: src/coro/stack.c. */
+ * - AddressSanitizer: start/finish_switch_fiber around each switch, NULL for the fake stack of one
+ * that never comes back.
+ * - ThreadSanitizer: switch_to_fiber, inlined into the function that switches: a hook that is
+ * called pushes its own frame on the old fiber's shadow stack and pops it from the new one's.
+ * - C++: the exceptions being handled are per coroutine, or two tasks parked in catch blocks
+ * rethrow each other's. Valgrind and the rest of the sanitizers' calls concern stacks, not
+ * switches: src/coro/stack.c. */
 #ifndef HOCKET_ANNOTATE_H
 #define HOCKET_ANNOTATE_H
 
@@ -48,10 +50,12 @@ static inline __attribute__((always_inline)) void hk__leave(hk_coro *from, hk_co
 {
     (void)to;
     (void)last;
-    if (HK__UNLIKELY(hk__here.exceptions != NULL)) hk__stack_owner(from)->exceptions = *hk__here.exceptions;
+    if (HK__UNLIKELY(hk__here.exceptions != NULL))
+        hk__stack_owner(from)->exceptions = *hk__here.exceptions;
 #ifdef HK__ASAN
     hk__stackful *there = hk__stack_owner(to);
-    __sanitizer_start_switch_fiber(last ? NULL : &hk__stack_owner(from)->fake_stack, there->stack, there->size);
+    __sanitizer_start_switch_fiber(last ? NULL : &hk__stack_owner(from)->fake_stack, there->stack,
+                                   there->size);
 #endif
 #ifdef HK__TSAN
     __tsan_switch_to_fiber(hk__stack_owner(to)->fiber, 0);
@@ -65,7 +69,8 @@ static inline __attribute__((always_inline)) void hk__arrive(hk_coro *me)
 #ifdef HK__ASAN
     __sanitizer_finish_switch_fiber(hk__stack_owner(me)->fake_stack, NULL, NULL);
 #endif
-    if (HK__UNLIKELY(hk__here.exceptions != NULL)) *hk__here.exceptions = hk__stack_owner(me)->exceptions;
+    if (HK__UNLIKELY(hk__here.exceptions != NULL))
+        *hk__here.exceptions = hk__stack_owner(me)->exceptions;
 }
 
 #ifdef __cplusplus

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Layer 2: system calls.
  *
- * A system call is a value that a coroutine hands, through any depth of calls and generators, to whoever drives it. A call of
- * your own embeds hk_call, as a class derives from SystemCall in David Beazley's course:
+ * A system call is a value that a coroutine hands, through any depth of calls and generators, to
+ * whoever drives it. A call of your own embeds hk_call, as a class derives from SystemCall in David
+ * Beazley's course:
  *
  *     struct get_tid { hk_call call; };
  *     static void get_tid_handle(hk_call *call) { hk_call_complete(call, hk_call_tid(call)); }
  *     static const hk_call_type get_tid_type = { .name = "get_tid", .handle = get_tid_handle };
  *     static hk_tid get_tid(void) { return HK_TRAP(struct get_tid, HK_CALL(get_tid_type)); }
  *
- * Its handler speaks to the call's driver alone, so it works under every driver: Hocket's scheduler, or one of yours.
- * Drivers are: plain thread code, a stackless step, the scheduler, and whoever resumes a coroutine created `driven`. A driver
- * that gets HK_TRAPPED fills in call->driver and call->task, which accepts the call, and runs call->type->handle(call);
- * or serves the call itself and sends the result; or hands up what it does not know, waiting (hk_trap) or not
- * (call->done and hk_call_start); or answers -ENOSYS. One that accepted a call owns it until it is complete or aborted. */
+ * Its handler speaks to the call's driver alone, so it works under every driver: Hocket's
+ * scheduler, or one of yours. Drivers are: plain thread code, a stackless step, the scheduler, and
+ * whoever resumes a coroutine created `driven`. A driver that gets HK_TRAPPED fills in call->driver
+ * and call->task, which accepts the call, and runs call->type->handle(call); or serves the call
+ * itself and sends the result; or hands up what it does not know, waiting (hk_trap) or not
+ * (call->done and hk_call_start); or answers -ENOSYS. One that accepted a call owns it until it is
+ * complete or aborted. */
 #ifndef HOCKET_CALL_H
 #define HOCKET_CALL_H
 
@@ -25,7 +28,8 @@ extern "C" {
 
 typedef struct hk_driver hk_driver;
 struct hk_driver {
-    /* The call has its result (call->result): make its task go on. Any time after the handler began. */
+    /* The call has its result (call->result): make its task go on. Any time after the handler
+     * began. */
     void (*complete)(hk_driver *driver, hk_call *call, intptr_t result);
     /* The number of the call's task. */
     int64_t (*tid)(hk_driver *driver, const hk_call *call);
@@ -34,16 +38,21 @@ struct hk_driver {
 enum { HK_ABORTED, HK_ABORT_LATER };
 
 enum {
-    HK_CALL_ON_LOOP = 1,   /* the handler needs a deep stack: it runs on the loop's */
-    HK_CALL_NO_REFUSAL = 2 /* never waits, or must work in cleanup: not refused where its task is cancelled */
+    HK_CALL_ON_LOOP = 1, /* the handler needs a deep stack: it runs on the loop's */
+    HK_CALL_NO_REFUSAL =
+        2 /* never waits, or must work in cleanup: not refused where its task is cancelled */
 };
 
 typedef struct hk_call_type {
     const char *name;
-    void (*handle)(hk_call *call); /* completes the call, or keeps it and completes it later; never traps, never waits */
-    int (*abort)(hk_call *call);   /* asked at most once: HK_ABORTED: let go of, nothing will come; HK_ABORT_LATER: a
-                                      completion will come. NULL: it cannot be aborted, as LATER */
-    int (*describe)(const hk_call *call, char *buf, size_t size); /* as snprintf; NULL: the name will do */
+    /* Completes the call, or keeps it and completes it later; never traps, never waits. */
+    void (*handle)(hk_call *call);
+    /* Asked at most once. HK_ABORTED: let go of, nothing will come. HK_ABORT_LATER: a completion
+     * will come. NULL: it cannot be aborted, as LATER. */
+    int (*abort)(hk_call *call);
+    /* As snprintf; NULL: the name will do. */
+    int (*describe)(const hk_call *call, char *buf,
+                    size_t size); /* as snprintf; NULL: the name will do */
     uint32_t flags;
 } hk_call_type;
 
@@ -52,7 +61,7 @@ struct hk_call {
     hk_driver *driver; /* filled in by who accepts it */
     void *task;        /* likewise: the driver's own */
     intptr_t result;
-    void (*done)(hk_call *call); /* not NULL: forwarded by a driver, who is told here instead of being resumed */
+    void (*done)(hk_call *call); /* of a forwarded call: told here, its task is not resumed */
     int64_t since;               /* when it parked, ns of the scheduler's clock */
     uint8_t state;               /* HK__CALL_NEW ... */
     uint8_t abort_asked;
@@ -65,7 +74,8 @@ HK_API void hk__call_misuse(const hk_call *call, const char *what) __attribute__
 /* Gives a call its result. For handlers, and for whoever kept the call; once.
  *   call: the call.
  *   result: a number, or -errno.
- * Returns: nothing; a second completion aborts with a sentence. Blocks: never. Cancel: done beats a later cancel.
+ * Returns: nothing; a second completion aborts with a sentence. Blocks: never. Cancel: done beats a
+ * later cancel.
  * Threads: the driver's; from others through hk_sched_post. */
 static inline void hk_call_complete(hk_call *call, intptr_t result)
 {
@@ -79,12 +89,17 @@ static inline void hk_call_complete(hk_call *call, intptr_t result)
 /* The number of the task that made a call.
  *   call: an accepted call.
  * Returns: the tid; no errors. Blocks: never. Cancel: no. Threads: the driver's. */
-static inline int64_t hk_call_tid(const hk_call *call) { return call->driver->tid(call->driver, call); }
+static inline int64_t hk_call_tid(const hk_call *call)
+{
+    return call->driver->tid(call->driver, call);
+}
 
-/* Makes a call without waiting: for stackless steps, and for drivers that forward a call with call->done set.
+/* Makes a call without waiting: for stackless steps, and for drivers that forward a call with
+ * call->done set.
  *   call: fresh (zeroed but for type, done and its own fields).
- * Returns: true: it has its result (call->result, -ENOSYS where nobody above can be told later); false: it is under way, or,
- * without done, to be returned as HK_TRAPPED. Blocks: never. Cancel: as the call; a forwarded one is its driver's to abort.
+ * Returns: true: it has its result (call->result, -ENOSYS where nobody above can be told later);
+ * false: it is under way, or, without done, to be returned as HK_TRAPPED. Blocks: never. Cancel: as
+ * the call; a forwarded one is its driver's to abort.
  * Threads: the driver's. */
 HK_API bool hk_call_start(hk_call *call);
 
@@ -106,8 +121,9 @@ static inline void hk__jump_over(hk_coro *me, hk__jump jump)
 
 /* The one door: hands a call to whoever drives this strand and waits for its result.
  *   call: fresh; lives until this returns.
- * Returns: the result; -ECANCELED where the task was cancelled before the call began (nothing of it happened) or while it
- * waited; -ENOSYS where nobody knows the call. In a stackless step it aborts with a sentence (HK_AWAIT is for those).
+ * Returns: the result; -ECANCELED where the task was cancelled before the call began (nothing of it
+ * happened) or while it waited; -ENOSYS where nobody knows the call. In a stackless step it aborts
+ * with a sentence (HK_AWAIT is for those).
  * Blocks: the task, as the call says. Cancel: by the call's abort. Threads: any that drives. */
 static inline intptr_t hk_trap(hk_call *call)
 {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The context switch, which stands inline at the call site of whoever leaves.
  *
- * Private to Hocket; public only because it must be inlined. A context is where something goes on: stack pointer,
- * instruction pointer, frame pointer, one register that compilers may use as a base pointer, and the floating-point control
- * word. Everything else is declared clobbered, so the compiler saves just what lives across the call. Two values travel
- * with each switch. Nothing is pushed: the red zone of the function that leaves stays whole.
+ * Private to Hocket; public only because it must be inlined. A context is where something goes on:
+ * stack pointer, instruction pointer, frame pointer, one register that compilers may use as a base
+ * pointer, and the floating-point control word. Everything else is declared clobbered, so the
+ * compiler saves just what lives across the call. Two values travel with each switch. Nothing is
+ * pushed: the red zone of the function that leaves stays whole.
  *
- * Three forms, one protocol: inline (below, per architecture); out of line (-DHK_CONTEXT_OUTLINE, for those who cannot take
- * inline assembly; it works with a library built inline); the reference, on ucontext (-DHK_CONTEXT_REFERENCE, of the library
- * and all its users: slow, obvious, for tests against it). */
+ * Three forms, one protocol: inline (below, per architecture); out of line (-DHK_CONTEXT_OUTLINE,
+ * for those who cannot take inline assembly; it works with a library built inline); the reference,
+ * on ucontext (-DHK_CONTEXT_REFERENCE, of the library and all its users: slow, obvious, for tests
+ * against it). */
 #ifndef HOCKET_CONTEXT_H
 #define HOCKET_CONTEXT_H
 
@@ -47,12 +49,15 @@ typedef struct hk_step {
     };
 } hk_step;
 
-/* Leaves for `to`, keeping where to go on in `from`; comes back with what the switch that returns here carried. */
+/* Leaves for `to`, keeping where to go on in `from`; comes back with what the switch that returns
+ * here carried. */
 #if defined(HK_CONTEXT_REFERENCE)
-HK_API hk_step hk__switch_reference(hk__context *from, const hk__context *to, uintptr_t outcome, void *value);
+HK_API hk_step hk__switch_reference(hk__context *from, const hk__context *to, uintptr_t outcome,
+                                    void *value);
 #define hk__switch hk__switch_reference
 #elif defined(HK_CONTEXT_OUTLINE)
-HK_API hk_step hk__switch_outline(hk__context *from, const hk__context *to, uintptr_t outcome, void *value);
+HK_API hk_step hk__switch_outline(hk__context *from, const hk__context *to, uintptr_t outcome,
+                                  void *value);
 #define hk__switch hk__switch_outline
 #elif defined(__x86_64__)
 #include <hocket/context_x86_64.h>

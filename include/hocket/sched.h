@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Running tasks: hk_run for a program that is made of them, a scheduler of your own for a program that has a loop already.
+/* Running tasks: hk_run for a program that is made of them, a scheduler of your own for a program
+ * that has a loop already.
  *
- * A scheduler belongs to the thread that created it. hk_sched_post is the one door for other threads. */
+ * A scheduler belongs to the thread that created it. hk_sched_post is the one door for other
+ * threads. */
 #ifndef HOCKET_SCHED_H
 #define HOCKET_SCHED_H
 
@@ -22,30 +24,37 @@ typedef struct hk_failure {
 } hk_failure;
 
 typedef struct hk_run_options {
-    size_t stack;  /* of each task, bytes; 0: 64 KiB */
-    int64_t grace; /* ns that shutdown gives tasks to unwind before they are dropped; 0: one second */
-    void (*unhandled)(const hk_failure *failure); /* a task failed and nobody waited for it; NULL: a line on stderr */
+    /* Of each task, bytes; 0: 64 KiB. */
+    size_t stack;
+    /* ns that shutdown gives tasks to unwind before they are dropped; 0: one second. */
+    int64_t grace;
+    /* A task failed and nobody waited for it; NULL: a line on stderr. */
+    void (*unhandled)(const hk_failure *failure);
     uint64_t reserved[8];
 } hk_run_options;
 
-/* Runs main_task and all that it spawns. SIGPIPE is ignored from now on, SIGQUIT prints the table of tasks.
+/* Runs main_task and all that it spawns. SIGPIPE is ignored from now on, SIGQUIT prints the table
+ * of tasks.
  *   main_task: task 1; its failure cancels the others.
  *   arg: handed to it.
  *   options: NULL for defaults.
- * Returns: main's number when every task has ended, or its -errno; -ENOMEM, -EMFILE ...: no scheduler could be made;
- * -EDEADLK: every task waited for something that could never come (a report is on stderr), or a scheduler runs on this
- * thread already. Blocks: the thread. Cancel: no. Threads: any, one scheduler each. */
+ * Returns: main's number when every task has ended, or its -errno; -ENOMEM, -EMFILE ...: no
+ * scheduler could be made; -EDEADLK: every task waited for something that could never come (a
+ * report is on stderr), or a scheduler runs on this thread already. Blocks: the thread. Cancel: no.
+ * Threads: any, one scheduler each. */
 HK_API int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options);
 
 /* Makes a scheduler for this thread.
  *   options: NULL for defaults; copied.
- * Returns: the scheduler, or NULL without memory or file descriptors. Blocks: never. Cancel: no. Threads: the creator's. */
+ * Returns: the scheduler, or NULL without memory or file descriptors. Blocks: never. Cancel: no.
+ * Threads: the creator's. */
 HK_API hk_sched *hk_sched_create(const hk_run_options *options);
 
-/* Ends a scheduler: kills its tasks in reverse order of creation, runs them until they have unwound or the grace is over,
- * reports and drops those that have not. NULL is taken.
+/* Ends a scheduler: kills its tasks in reverse order of creation, runs them until they have unwound
+ * or the grace is over, reports and drops those that have not. NULL is taken.
  *   s: not usable afterwards.
- * Returns: nothing; aborts with a sentence where it runs. Blocks: at most the grace. Cancel: no. Threads: its own. */
+ * Returns: nothing; aborts with a sentence where it runs. Blocks: at most the grace. Cancel: no.
+ * Threads: its own. */
 HK_API void hk_sched_destroy(hk_sched *s);
 
 /* Makes a task from outside.
@@ -57,14 +66,17 @@ HK_API hk_tid hk_sched_spawn(hk_sched *s, hk_entry *fn, void *arg);
 
 /* Runs until no task is left, or hk_sched_stop.
  *   s: the scheduler.
- * Returns: 0; -EDEADLK: nothing can ever run again (see the report), or it runs already. Blocks: the thread. Cancel: no.
+ * Returns: 0; -EDEADLK: nothing can ever run again (see the report), or it runs already. Blocks:
+ * the thread. Cancel: no.
  * Threads: its own. */
 HK_API int hk_sched_run(hk_sched *s);
 
-/* One pass, for programs that have a loop of their own: runs what is ready, takes what has arrived, never waits.
+/* One pass, for programs that have a loop of their own: runs what is ready, takes what has arrived,
+ * never waits.
  *   s: the scheduler.
- * Returns: nanoseconds until it wants to be called again: 0 now, HK_FOREVER when its fd is readable; -ECHILD: no task is
- * left; -EDEADLK as run. Blocks: never. Cancel: no. Threads: its own. */
+ * Returns: nanoseconds until it wants to be called again: 0 now, HK_FOREVER when its fd is
+ * readable; -ECHILD: no task is left; -EDEADLK as run. Blocks: never. Cancel: no. Threads: its
+ * own. */
 HK_API int64_t hk_sched_step(hk_sched *s);
 
 /* A file descriptor that is readable when hk_sched_step has something to do.
@@ -74,18 +86,20 @@ HK_API int hk_sched_fd(hk_sched *s);
 
 /* Kills every task; run and step go on until they have unwound.
  *   s: the scheduler.
- * Returns: nothing. Blocks: never. Cancel: no. Threads: its own; from others through hk_sched_post. */
+ * Returns: nothing. Blocks: never. Cancel: no. Threads: its own; from others through
+ * hk_sched_post. */
 HK_API void hk_sched_stop(hk_sched *s);
 
 /* Has fn(arg) called in the scheduler's loop, in the order of posting.
  *   s: the scheduler.
  *   fn: must not trap.
  *   arg: handed to it.
- * Returns: 0; -ENOMEM; -ESHUTDOWN: it has been destroyed. Blocks: never. Cancel: no. Threads: any, not signal handlers. */
+ * Returns: 0; -ENOMEM; -ESHUTDOWN: it has been destroyed. Blocks: never. Cancel: no. Threads: any,
+ * not signal handlers. */
 HK_API int hk_sched_post(hk_sched *s, void (*fn)(void *arg), void *arg);
 
-/* Tells that somebody outside (a thread, the host's loop) will post or complete something: while held, tasks that wait are
- * no deadlock. Counted.
+/* Tells that somebody outside (a thread, the host's loop) will post or complete something: while
+ * held, tasks that wait are no deadlock. Counted.
  *   s: the scheduler.
  * Returns: nothing. Blocks: never. Cancel: no. Threads: any. */
 HK_API void hk_sched_hold(hk_sched *s);
@@ -98,9 +112,9 @@ HK_API void hk_sched_release(hk_sched *s);
 typedef struct hk_task_info {
     hk_tid tid;
     char name[32];
-    char state[12];  /* "running", "ready", "waiting" */
-    char waits[80];  /* what for, "" unless waiting */
-    int64_t waited;  /* ns */
+    char state[12]; /* "running", "ready", "waiting" */
+    char waits[80]; /* what for, "" unless waiting */
+    int64_t waited; /* ns */
     bool killed;
 } hk_task_info;
 

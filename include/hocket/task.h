@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Layer 3: tasks.
  *
- * A task is a coroutine that a scheduler drives. Its number, the tid, is the only handle: 64 bits, never reused. A failure is
- * contained: it stops nobody else, and is always reported somewhere. A task that is killed is not torn down: every later
- * call of it that may wait is refused with -ECANCELED, and it unwinds by returning. */
+ * A task is a coroutine that a scheduler drives. Its number, the tid, is the only handle: 64 bits,
+ * never reused. A failure is contained: it stops nobody else, and is always reported somewhere. A
+ * task that is killed is not torn down: every later call of it that may wait is refused with
+ * -ECANCELED, and it unwinds by returning. */
 #ifndef HOCKET_TASK_H
 #define HOCKET_TASK_H
 
@@ -15,7 +16,8 @@ extern "C" {
 
 typedef int64_t hk_tid; /* > 0; < 0: -errno */
 
-/* Who answers for a task. HK_ROOT is the scheduler itself: failures there are reported and stop nobody. */
+/* Who answers for a task. HK_ROOT is the scheduler itself: failures there are reported and stop
+ * nobody. */
 typedef struct hk_group hk_group;
 #define HK_ROOT ((hk_group *)0)
 
@@ -30,35 +32,40 @@ HK_API hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg);
 /* hk_spawn with a name, a stack size, a copied argument.
  *   g: HK_ROOT.
  *   fn: its body.
- *   arg: see options->arg_size; where that is 0, borrowed. Ownership moves, always: where the body never runs, this call's
- *   failure included, options->arg_release is called.
+ *   arg: see options->arg_size; where that is 0, borrowed. Ownership moves, always: where the body
+ *   never runs, this call's failure included, options->arg_release is called.
  *   options: NULL for defaults; driven and primed do not apply.
  * Returns: as hk_spawn. Blocks: never. Cancel: not refused. Threads: a scheduler's. */
 HK_API hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options);
 
 /* Makes a task of a stackless coroutine.
  *   g: HK_ROOT.
- *   co: made by hk_stackless_init and never resumed; the task's until its release is called (also where this fails).
+ *   co: made by hk_stackless_init and never resumed; the task's until its release is called (also
+ *   where this fails).
  *   name: borrowed; NULL: "task".
  * Returns: as hk_spawn. Blocks: never. Cancel: not refused. Threads: a scheduler's. */
 HK_API hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name);
 
-/* A typed task: an ordinary function `void *serve(struct conn *c)`, then HK_ENTRY(serve, struct conn); then
- * hk_go(HK_ROOT, serve, fd, server) checks the arguments against struct conn and copies them onto the task's own stack.
- * HK_ENTRY_OWNING: release(T *) is called instead of the body where it never runs, a failed spawn included. */
+/* A typed task: an ordinary function `void *serve(struct conn *c)`, then HK_ENTRY(serve, struct
+ * conn); then hk_go(HK_ROOT, serve, fd, server) checks the arguments against struct conn and copies
+ * them onto the task's own stack.
+ * HK_ENTRY_OWNING: release(T *) is called instead of the body where it never runs, a failed spawn
+ * included. */
 #define HK_ENTRY(fn, T) HK_ENTRY_OWNING(fn, T, NULL)
-#define HK_ENTRY_OWNING(fn, T, release)                                                                                \
-    typedef T fn##_hk_arg;                                                                                             \
-    static void *fn##_hk_entry(void *arg) { return fn((T *)arg); }                                                     \
-    static void fn##_hk_release(void *arg)                                                                             \
-    {                                                                                                                  \
-        void (*hk__release)(T *) = (release);                                                                          \
-        if (hk__release) hk__release((T *)arg);                                                                        \
+#define HK_ENTRY_OWNING(fn, T, release) \
+    typedef T fn##_hk_arg; \
+    static void *fn##_hk_entry(void *arg) { return fn((T *)arg); } \
+    static void fn##_hk_release(void *arg) \
+    { \
+        void (*hk__release)(T *) = (release); \
+        if (hk__release) hk__release((T *)arg); \
     }
 #ifndef __cplusplus
-#define hk_go(g, fn, ...)                                                                                              \
-    hk_spawn_with((g), fn##_hk_entry, &(fn##_hk_arg){ __VA_ARGS__ },                                                   \
-                  &(hk_coro_options){ .name = #fn, .arg_size = sizeof(fn##_hk_arg), .arg_release = fn##_hk_release })
+#define hk_go(g, fn, ...) \
+    hk_spawn_with((g), fn##_hk_entry, &(fn##_hk_arg){ __VA_ARGS__ }, \
+                  &(hk_coro_options){ .name = #fn, \
+                                      .arg_size = sizeof(fn##_hk_arg), \
+                                      .arg_release = fn##_hk_release })
 #endif
 
 typedef enum hk_end { HK_END_RETURNED, HK_END_FAILED, HK_END_CANCELLED } hk_end;
@@ -92,12 +99,13 @@ HK_API void hk_task_wait_prepare(hk_wait_call *wait, hk_tid tid, hk_exit *ret_ex
 /* Waits for the end of a task. Many may wait for one; they are woken in order.
  *   tid: the task.
  *   ret_exit: how it ended; may be NULL.
- * Returns: 0; -ESRCH: gone, or never there; -EDEADLK: itself, or it waits (through others) for the caller; -ECANCELED.
+ * Returns: 0; -ESRCH: gone, or never there; -EDEADLK: itself, or it waits (through others) for the
+ * caller; -ECANCELED.
  * Blocks: until it has ended. Cancel: leaves no trace. Threads: a scheduler's task. */
 HK_API int hk_task_wait(hk_tid tid, hk_exit *ret_exit);
 
-/* Cancels a task for good: a wait ends with -ECANCELED at once, later calls that may wait are refused. One that never ran
- * never will. Killing oneself is allowed.
+/* Cancels a task for good: a wait ends with -ECANCELED at once, later calls that may wait are
+ * refused. One that never ran never will. Killing oneself is allowed.
  *   tid: the task.
  * Returns: 1: it will end; 0: it is gone or was never there; -EPERM outside a scheduler's thread.
  * Blocks: never. Cancel: not refused. Threads: its scheduler's. */
@@ -130,7 +138,8 @@ typedef struct hk__timer {
     uint32_t sequence; /* equal deadlines: in order of creation */
 } hk__timer;
 
-/* A sleep as a value, for stackless steps: hk_sleep_prepare(&f->sleep, HK_MS(5)); HK_AWAIT(co, &f->sleep.call). */
+/* A sleep as a value, for stackless steps: hk_sleep_prepare(&f->sleep, HK_MS(5)); HK_AWAIT(co,
+ * &f->sleep.call). */
 typedef struct hk_sleep_call {
     hk_call call;
     hk__timer timer;
@@ -148,8 +157,10 @@ static inline void hk_sleep_prepare(hk_sleep_call *sleep, int64_t ns)
 
 HK_API hk__jump hk__yield_begin(int *ret_result);
 
-/* Gives up the processor: the task goes to the tail of the ready queue. A system call, so right inside a generator too.
- * Returns: 0; -ECANCELED; -ENOSYS where nobody drives. Blocks: while others run. Cancel: refused at entry.
+/* Gives up the processor: the task goes to the tail of the ready queue. A system call, so right
+ * inside a generator too.
+ * Returns: 0; -ECANCELED; -ENOSYS where nobody drives. Blocks: while others run. Cancel: refused at
+ * entry.
  * Threads: any that drives. */
 static inline int hk_sched_yield(void)
 {
@@ -161,7 +172,8 @@ static inline int hk_sched_yield(void)
 
 /* Sleeps; never less than asked.
  *   ns: nanoseconds; <= 0 is a yield.
- * Returns: 0; -ECANCELED; -ENOSYS where nobody drives or the driver keeps no time. Blocks: the task. Cancel: at once.
+ * Returns: 0; -ECANCELED; -ENOSYS where nobody drives or the driver keeps no time. Blocks: the
+ * task. Cancel: at once.
  * Threads: any that drives. */
 static inline int hk_sleep(int64_t ns)
 {

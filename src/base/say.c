@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What Hocket says to people.
  *
- * A line is built whole and handed to the kernel in one write, so that lines of several threads do not mix. */
+ * A line is built whole and handed to the kernel in one write, so that lines of several threads do
+ * not mix. */
 #include "base/say.h"
 
 #include <stdio.h>

@@ -13,9 +13,10 @@ void hk__say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void hk__misuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
 
 /* A condition that only a fault of Hocket itself can break. */
-#define HK__ASSERT(cond)                                                                                               \
-    do {                                                                                                               \
-        if (__builtin_expect(!(cond), 0)) hk__misuse("fault in Hocket: %s (%s:%d)", #cond, __FILE__, __LINE__);        \
+#define HK__ASSERT(cond) \
+    do { \
+        if (__builtin_expect(!(cond), 0)) \
+            hk__misuse("fault in Hocket: %s (%s:%d)", #cond, __FILE__, __LINE__); \
     } while (0)
 
 #endif

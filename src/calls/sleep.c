@@ -6,7 +6,10 @@
 
 #include <stdio.h>
 
-static hk_sleep_call *sleep_of(const hk_call *call) { return HK_CONTAINER(call, hk_sleep_call, call); }
+static hk_sleep_call *sleep_of(const hk_call *call)
+{
+    return HK_CONTAINER(call, hk_sleep_call, call);
+}
 
 void hk__sleep_handle(hk_call *call)
 {

@@ -3,7 +3,8 @@
  *
  *   tid       whom
  *   ret_exit  how it ended
- *   next      waiters of one task: a ring, the task keeps the last, so that they are woken in order */
+ *   next      waiters of one task: a ring, the task keeps the last, so that they are woken in
+ *   order */
 #include "calls/calls.h"
 
 #include <stdio.h>
@@ -14,7 +15,9 @@ static hk_wait_call *wait_of(const hk_call *call) { return HK_CONTAINER(call, hk
 static bool waits_for(const hk_sched *s, const hk_coro *t, const hk_coro *who)
 {
     while (t != NULL && t != who)
-        t = t->call != NULL && t->call->type == &hk__wait_type ? hk__task_find(s, wait_of(t->call)->tid) : NULL;
+        t = t->call != NULL && t->call->type == &hk__wait_type
+                ? hk__task_find(s, wait_of(t->call)->tid)
+                : NULL;
     return t == who;
 }
 

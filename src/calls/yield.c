@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* yield: gives up the processor.
  *
- * Under our scheduler it is a call that completes at once and spends the whole budget, which sends its task to the tail of the
- * ready queue (hk_sched_yield has a shorter way for the common case). Under another driver, completing it is enough. */
+ * Under our scheduler it is a call that completes at once and spends the whole budget, which sends
+ * its task to the tail of the ready queue (hk_sched_yield has a shorter way for the common case).
+ * Under another driver, completing it is enough. */
 #include "calls/calls.h"
 
 void hk__yield_handle(hk_call *call)

@@ -27,7 +27,8 @@ void hk__at_end_run(hk__stackful *s)
     while (s->at_end != NULL) {
         struct hk__at_end handler = *s->at_end;
         free(s->at_end);
-        s->at_end = handler.next; /* first: a handler may register another, and may never come back */
+        s->at_end =
+            handler.next; /* first: a handler may register another, and may never come back */
         handler.fn(handler.arg);
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls as coroutines see them: handed up to a driver, aborted.
  *
- * A strand that traps is suspended as a whole: its root records the leaf, and to everyone but the driver all its members are
- * running still. What the driver sends to the root is the call's result. */
+ * A strand that traps is suspended as a whole: its root records the leaf, and to everyone but the
+ * driver all its members are running still. What the driver sends to the root is the call's
+ * result. */
 #include "coro/coro.h"
 
 #include "base/say.h"
@@ -35,4 +36,7 @@ bool hk__call_abort(hk_call *call, intptr_t result)
     return true;
 }
 
-void hk__call_misuse(const hk_call *call, const char *what) { hk__misuse("call '%s' %s", call->type->name, what); }
+void hk__call_misuse(const hk_call *call, const char *what)
+{
+    hk__misuse("call '%s' %s", call->type->name, what);
+}

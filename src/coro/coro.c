@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Coroutines: create, send, throw, close, destroy.
  *
- * The way in and out that is taken a million times, send to a suspended coroutine and yield back, is inline in
- * <hocket/coro.h>. Here is the rest, sorted by the one word that decides: co->state. It holds a small number, or the thread
- * that the coroutine is suspended on; so one compare in hk_coro_send refuses a fresh, running, finished, foreign, stackless or
- * trapped one at once, and hk__coro_send_slow sorts out which it was.
+ * The way in and out that is taken a million times, send to a suspended coroutine and yield back,
+ * is inline in <hocket/coro.h>. Here is the rest, sorted by the one word that decides: co->state.
+ * It holds a small number, or the thread that the coroutine is suspended on; so one compare in
+ * hk_coro_send refuses a fresh, running, finished, foreign, stackless or trapped one at once, and
+ * hk__coro_send_slow sorts out which it was.
  *
- * A coroutine begins in hk__coro_main, on its own stack, and ends there: body, at_end handlers, last switch. */
+ * A coroutine begins in hk__coro_main, on its own stack, and ends there: body, at_end handlers,
+ * last switch. */
 #include "coro/coro.h"
 
 #include "base/say.h"
@@ -16,14 +18,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uintptr_t state_of(const hk_coro *co) { return __atomic_load_n(&co->state, __ATOMIC_RELAXED); }
-static void set_state(hk_coro *co, uintptr_t state) { __atomic_store_n(&co->state, state, __ATOMIC_RELAXED); }
+static uintptr_t state_of(const hk_coro *co)
+{
+    return __atomic_load_n(&co->state, __ATOMIC_RELAXED);
+}
+static void set_state(hk_coro *co, uintptr_t state)
+{
+    __atomic_store_n(&co->state, state, __ATOMIC_RELAXED);
+}
 
 /* From CREATED, where threads may race for it. */
 static bool claim(hk_coro *co, uintptr_t state)
 {
     uintptr_t created = HK__CREATED;
-    return __atomic_compare_exchange_n(&co->state, &created, state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&co->state, &created, state, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 
 void hk__coro_main(hk_coro *co)
@@ -42,7 +51,8 @@ void hk__coro_main(hk_coro *co)
     __builtin_unreachable();
 }
 
-/* The end of a coroutine that is no task: its resumer gets the value, and the failure's text with it. */
+/* The end of a coroutine that is no task: its resumer gets the value, and the failure's text with
+ * it. */
 static void end_plain(hk__stackful *s, void *value)
 {
     hk_coro *co = &s->coro, *to = s->resumer;
@@ -127,12 +137,13 @@ static bool finish_unstarted(hk_coro *co)
     return true;
 }
 
-/* Resumes a strand that is parked in a call. One that somebody accepted and has not completed must be let go of first. */
+/* Resumes a strand that is parked in a call. One that somebody accepted and has not completed must
+ * be let go of first. */
 static hk_step resume_in_call(hk_coro *co, void *value)
 {
     hk_call *call = co->call;
-    if (call->driver != NULL && call->state != HK__CALL_SETTLED
-        && !(hk_is_err(value) && hk__call_abort(call, hk_num(value))))
+    if (call->driver != NULL && call->state != HK__CALL_SETTLED &&
+        !(hk_is_err(value) && hk__call_abort(call, hk_num(value))))
         return hk__refused(-EINPROGRESS);
     if (co->leaf == NULL) return hk__stackless_send(co, value);
     hk__stackful *s = (hk__stackful *)co;
@@ -160,12 +171,11 @@ hk_step hk__coro_send_slow(hk_coro *co, void *value)
     case HK__RUNNING:
     case HK__TASK:
     case HK__TASK_KILLED:
-    case HK__BOUND:
-        return hk__refused(-EALREADY);
-    default:
-        break;
+    case HK__BOUND: return hk__refused(-EALREADY);
+    default: break;
     }
-    if ((state & ~(uintptr_t)(HK__STACKLESS | HK__IN_CALL)) != (uintptr_t)&hk__here) return hk__refused(-EALREADY);
+    if ((state & ~(uintptr_t)(HK__STACKLESS | HK__IN_CALL)) != (uintptr_t)&hk__here)
+        return hk__refused(-EALREADY);
     if (state & HK__IN_CALL) return resume_in_call(co, value);
     return state & HK__STACKLESS ? hk__stackless_send(co, value) : hk__coro_resume(co, value);
 }
@@ -184,7 +194,8 @@ hk_step hk_coro_close(hk_coro *co)
     if (co == NULL) return hk__refused(-EINVAL);
     uintptr_t state = state_of(co);
     if (state == HK__FINISHED) return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
-    if (state == HK__CREATED && finish_unstarted(co)) return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
+    if (state == HK__CREATED && finish_unstarted(co))
+        return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
     hk_step step = hk_coro_send(co, hk_val(-ECANCELED));
     if (step.outcome == HK_YIELDED) return hk__refused(-EBUSY);
     if (step.outcome == HK_FAILED && step.error == -ECANCELED)
@@ -211,13 +222,14 @@ int hk_coro_destroy(hk_coro *co)
     return 0;
 }
 
-/* Takes the stack from a suspended coroutine that will not end. Its handlers run here, because what they were given may lie
- * in its frames. */
+/* Takes the stack from a suspended coroutine that will not end. Its handlers run here, because what
+ * they were given may lie in its frames. */
 static void drop(hk__stackful *s)
 {
     hk_coro *me = hk__thread_enter();
     uintptr_t state = me->state;
-    hk__say("coroutine '%s' ignored its close: its stack is dropped", s->coro.name != NULL ? s->coro.name : "coroutine");
+    hk__say("coroutine '%s' ignored its close: its stack is dropped",
+            s->coro.name != NULL ? s->coro.name : "coroutine");
     me->state = HK__BOUND;
     hk__at_end_run(s);
     me->state = state;
@@ -231,7 +243,8 @@ void hk_coro_leave(hk_coro **co)
     if (r == -EBUSY && (*co)->leaf != NULL)
         drop((hk__stackful *)*co);
     else if (r < 0)
-        hk__misuse("coroutine '%s' leaves its block %s", (*co)->name != NULL ? (*co)->name : "coroutine",
+        hk__misuse("coroutine '%s' leaves its block %s",
+                   (*co)->name != NULL ? (*co)->name : "coroutine",
                    r == -EALREADY      ? "while it runs"
                    : r == -EINPROGRESS ? "while it is parked in a call that cannot be aborted"
                                        : "and ignores its close; its frame would be lost");
@@ -242,14 +255,10 @@ int hk_coro_next(hk_coro *co, void **ret_value)
 {
     hk_step step = without_system(co, hk_coro_send(co, NULL));
     switch (step.outcome) {
-    case HK_YIELDED:
-        *ret_value = step.value;
-        return 1;
+    case HK_YIELDED: *ret_value = step.value; return 1;
     case HK_FAILED:
-    case HK_REFUSED:
-        return (int)step.error;
-    default:
-        return 0;
+    case HK_REFUSED: return (int)step.error;
+    default: return 0;
     }
 }
 
@@ -272,11 +281,14 @@ void hk__yield_misuse(const hk_coro *me, const void *value)
     if (me == NULL || (me->state == HK__BOUND && me->root == NULL && me->leaf == me))
         hk__misuse("hk_yield outside any coroutine");
     const char *name = me->name != NULL ? me->name : me->tid != 0 ? "task" : "coroutine";
-    if (me->leaf == NULL) hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there", name);
+    if (me->leaf == NULL)
+        hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there", name);
     if (me->state == HK__TASK || me->state == HK__TASK_KILLED)
-        hk__misuse("task %lld '%s' yields a value that nobody consumes: hk_sched_yield gives up the processor",
+        hk__misuse("task %lld '%s' yields a value that nobody consumes: hk_sched_yield gives up "
+                   "the processor",
                    (long long)me->tid, name);
     if (hk_is_err(value))
-        hk__misuse("'%s' yields the error %d: errors are sent and returned, never yielded", name, (int)hk_num(value));
+        hk__misuse("'%s' yields the error %d: errors are sent and returned, never yielded", name,
+                   (int)hk_num(value));
     hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", name);
 }

@@ -11,14 +11,18 @@ struct hk__why {
     char text[252];
 };
 
-/* coro.c. Readies a fresh stack: entry, argument, context. `end` is called with the body's value and must not return.
+/* coro.c. Readies a fresh stack: entry, argument, context. `end` is called with the body's value
+ * and must not return.
  * False: the argument does not fit (nothing was taken). */
 bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
                   void (*end)(hk__stackful *self, void *value));
 void hk__coro_main(hk_coro *co) __attribute__((noreturn, used));
 /* Frees what belongs to a coroutine besides its stack. */
 void hk__coro_clear(hk_coro *co);
-static inline hk_step hk__refused(int error) { return (hk_step){ .outcome = HK_REFUSED, .error = error }; }
+static inline hk_step hk__refused(int error)
+{
+    return (hk_step){ .outcome = HK_REFUSED, .error = error };
+}
 
 /* at_end.c */
 void hk__at_end_run(hk__stackful *s);

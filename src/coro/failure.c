@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Why something failed, in words.
  *
- * A failure is a number; its text lies beside it, with the coroutine that failed, and is handed to whoever gets the number.
- * The chain of causes is one line, the newest first. */
+ * A failure is a number; its text lies beside it, with the coroutine that failed, and is handed to
+ * whoever gets the number. The chain of causes is one line, the newest first. */
 #include "coro/coro.h"
 
 #include "coro/stack.h"
@@ -26,8 +26,10 @@ int hk_fail(int error, const char *format, ...)
         const char *name = strerrordesc_np(-error);
         bool same = old != NULL && old->error == error;
         snprintf(why->text + used, sizeof why->text - (size_t)used, ": %s%s%s",
-                 same ? old->text : name != NULL ? name : "unknown error", same || old == NULL ? "" : "; during: ",
-                 same || old == NULL ? "" : old->text);
+                 same           ? old->text
+                 : name != NULL ? name
+                                : "unknown error",
+                 same || old == NULL ? "" : "; during: ", same || old == NULL ? "" : old->text);
     }
     why->error = error;
     me->why = why;

@@ -46,12 +46,12 @@ static inline bool hk__stack_is_mine(const hk__stackful *owner)
     return (uintptr_t)__builtin_frame_address(0) - (uintptr_t)owner->stack < owner->size;
 }
 
-static inline void hk__valgrind_get(hk__stackful *owner)
+static __attribute__((noinline, unused)) void hk__valgrind_get(hk__stackful *owner)
 {
     VALGRIND_MAKE_MEM_UNDEFINED(hk__stack_low(owner), hk__stack_room(owner));
 }
 
-static inline void hk__valgrind_put(hk__stackful *owner)
+static __attribute__((noinline, unused)) void hk__valgrind_put(hk__stackful *owner)
 {
     if (hk__stack_is_mine(owner)) return;
     VALGRIND_MAKE_MEM_NOACCESS(hk__stack_low(owner), hk__stack_room(owner));

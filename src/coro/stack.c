@@ -53,6 +53,7 @@ struct shelf {
 static __thread struct {
     struct shelf of[HK__STACK_CLASSES];
     uint32_t warm_count; /* of all */
+    bool end_is_watched;
 } shelves __attribute__((tls_model("initial-exec")));
 
 static unsigned class_of(size_t size)
@@ -100,7 +101,7 @@ static struct place *fetch_cold(unsigned size_class)
     return place;
 }
 
-static struct place *fetch(unsigned size_class)
+static __attribute__((noinline)) struct place *fetch(unsigned size_class)
 {
     struct shelf *shelf = &shelves.of[size_class];
     if (!shelf->warm) return fetch_cold(size_class);
@@ -127,19 +128,31 @@ hk__stackful *hk__stack_get(size_t size)
     return &place->owner;
 }
 
+static __attribute__((noinline)) void put_warm(struct place *place)
+{
+    struct shelf *shelf = &shelves.of[place->size_class];
+    if (shelves.warm_count >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
+    shelf->warm_count++;
+    shelves.warm_count++;
+    push(&shelf->warm, place);
+}
+
+static __attribute__((noinline)) void watch_end(void)
+{
+    shelves.end_is_watched = true;
+    hk__thread_watch_end();
+}
+
 void hk__stack_put(hk__stackful *owner)
 {
     struct place *place = (struct place *)owner;
     struct shelf *shelf = &shelves.of[place->size_class];
-    hk__thread_watch_end();
+    if (HK__UNLIKELY(!shelves.end_is_watched)) watch_end();
     if (HK__LIKELY(shelf->hot_count < hot_limit(place->size_class))) {
         shelf->hot_count++;
         push(&shelf->hot, place);
     } else {
-        if (shelves.warm_count >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
-        shelf->warm_count++;
-        shelves.warm_count++;
-        push(&shelf->warm, place);
+        put_warm(place);
     }
     if (HK__UNLIKELY(place->on_valgrind)) hk__valgrind_put(owner);
     hk__sanitize_put(owner);
@@ -165,8 +178,8 @@ static void add(struct batch *batch, struct place *place)
     batch->slab[batch->count++] = place->slab;
 }
 
-/* One call for all of them costs a third, where the kernel knows it. Locked memory is not given back
- * and is not meant to be. */
+/* One call for all of them costs a third, where the kernel knows it. Locked memory is not given
+ * back, and is not meant to be. */
 static void cool(struct batch *batch)
 {
     size_t page = hk__page_size();
@@ -207,6 +220,7 @@ static void let_cool(struct shelf *shelf)
 
 void hk__stack_thread_ends(void)
 {
+    shelves.end_is_watched = false;
     for (int i = 0; i < HK__STACK_CLASSES; i++) let_cool(&shelves.of[i]);
     while (hk__stack_trim()) continue;
     hk__sanitize_thread_ends();

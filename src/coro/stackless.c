@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The stackless kind: a resume is a call of its step function on the resumer's stack.
  *
- * It cannot wait inside a call, so it returns it. Where a driver resumed it, that is the end of it: TRAPPED. Where a coroutine
- * with a stack consumes it, the consumer's stack waits in its place, and the consumer never sees the call: the same as with
- * a generator that has a stack. */
+ * It cannot wait inside a call, so it returns it. Where a driver resumed it, that is the end of it:
+ * TRAPPED. Where a coroutine with a stack consumes it, the consumer's stack waits in its place, and
+ * the consumer never sees the call: the same as with a generator that has a stack. */
 #include "coro/coro.h"
 
 #include "coro/stack.h"
@@ -36,7 +36,8 @@ hk_step hk__stackless_send(hk_coro *co, void *value)
     hk_coro *me = hk__thread_enter();
     bool drives = me->root == NULL;
     hk_step step;
-    while ((step = step_once(co, value, me)).outcome == HK_TRAPPED && !drives) value = hk_val(hk_trap(step.call));
+    while ((step = step_once(co, value, me)).outcome == HK_TRAPPED && !drives)
+        value = hk_val(hk_trap(step.call));
     uintptr_t state = (uintptr_t)&hk__here + HK__STACKLESS;
     if (step.outcome == HK_TRAPPED) {
         co->call = step.call;
@@ -56,7 +57,8 @@ hk_step hk__stackless_delegate(hk_coro *inner, void *in, bool fresh)
     hk_step step;
     if (!fresh && in == hk_val(-ECANCELED) && !(inner->state & HK__IN_CALL)) {
         step = hk_coro_close(inner);
-        if (step.outcome == HK_RETURNED || step.outcome == HK_FINISHED) step = hk__step(HK_FAILED, in);
+        if (step.outcome == HK_RETURNED || step.outcome == HK_FINISHED)
+            step = hk__step(HK_FAILED, in);
     } else {
         step = hk_coro_send(inner, in);
     }

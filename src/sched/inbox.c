@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The inbox: the only door for other threads.
  *
- * A post is pushed on a lock-free list and taken by the loop all at once. Waking the loop costs a system call, so it is woken
- * only where it sleeps: the poster pushes, then reads `sleeping`; the loop sets `sleeping`, then looks at the list; a full
- * fence between the two on both sides, or both could miss each other (PROTOCOLS 5.4, models/wake.pml).
+ * A post is pushed on a lock-free list and taken by the loop all at once. Waking the loop costs a
+ * system call, so it is woken only where it sleeps: the poster pushes, then reads `sleeping`; the
+ * loop sets `sleeping`, then looks at the list; a full fence between the two on both sides, or both
+ * could miss each other (PROTOCOLS 5.4, models/wake.pml).
  *
- * A scheduler's memory is never given back, only used again: so a post that comes too late finds a closed door, not freed
- * memory. The count of posters keeps the world's wake-up descriptor alive while one of them is at it. */
+ * A scheduler's memory is never given back, only used again: so a post that comes too late finds a
+ * closed door, not freed memory. The count of posters keeps the world's wake-up descriptor alive
+ * while one of them is at it. */
 #include "sched/sched.h"
 
 #include <sched.h>
@@ -15,8 +17,8 @@
 void hk__inbox_wake(hk_sched *s)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&s->inbox.sleeping, __ATOMIC_RELAXED)
-        && __atomic_exchange_n(&s->inbox.sleeping, false, __ATOMIC_ACQ_REL))
+    if (__atomic_load_n(&s->inbox.sleeping, __ATOMIC_RELAXED) &&
+        __atomic_exchange_n(&s->inbox.sleeping, false, __ATOMIC_ACQ_REL))
         s->world->table->wake(s->world);
 }
 
@@ -30,9 +32,8 @@ int hk_sched_post(hk_sched *s, void (*fn)(void *arg), void *arg)
     bool open = __atomic_load_n(&s->inbox.open, __ATOMIC_SEQ_CST);
     if (open) {
         post->next = __atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED);
-        while (!__atomic_compare_exchange_n(&s->inbox.posts, &post->next, post, true, __ATOMIC_RELEASE,
-                                            __ATOMIC_RELAXED)) {
-        }
+        while (!__atomic_compare_exchange_n(&s->inbox.posts, &post->next, post, true,
+                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
         hk__inbox_wake(s);
     } else {
         free(post);
@@ -55,7 +56,8 @@ void hk__inbox_ask(hk_sched *s)
 /* What was posted, oldest first. */
 static struct hk__post *take_all(hk_sched *s)
 {
-    struct hk__post *newest = __atomic_exchange_n(&s->inbox.posts, NULL, __ATOMIC_ACQUIRE), *list = NULL;
+    struct hk__post *newest = __atomic_exchange_n(&s->inbox.posts, NULL, __ATOMIC_ACQUIRE),
+                    *list = NULL;
     while (newest != NULL) {
         struct hk__post *next = newest->next;
         newest->next = list;
@@ -74,7 +76,8 @@ void hk__inbox_drain(hk_sched *s)
             free(post);
         }
     }
-    if (__atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED) && __atomic_exchange_n(&s->inbox.dump, false, __ATOMIC_ACQUIRE))
+    if (__atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED) &&
+        __atomic_exchange_n(&s->inbox.dump, false, __ATOMIC_ACQUIRE))
         hk__report_tasks(s, "SIGQUIT");
 }
 

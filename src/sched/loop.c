@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The loop.
  *
- *     run what is ready -> take what others posted -> read the clock, fire timers -> look at the world, or wait for it
+ *     run what is ready -> take what others posted -> fire timers -> look at the world, or wait
  *
- * Tasks switch to each other directly; the loop is entered when a batch is over, when nobody is ready, or for the few things
- * that need its stack. A batch is a snapshot of the ready ring, extended inline until the pass has run its share of tasks or
- * of time: so a task that wakes others cannot keep the world waiting. */
+ * Tasks switch to each other directly; the loop is entered when a batch is over, when nobody is
+ * ready, or for the few things that need its stack. A batch is a snapshot of the ready ring,
+ * extended inline until the pass has run its share of tasks or of time: so a task that wakes others
+ * cannot keep the world waiting. */
 #include "sched/sched.h"
 
 #include "base/say.h"
@@ -36,9 +37,8 @@ static void run_stackful(hk_sched *s, hk_coro *t)
 
 static void end_stackless(hk_coro *t, void *value)
 {
-    void (*release)(hk_coro *co) = t->at.stackless.release;
     hk__task_finish(t, value);
-    if (release != NULL) release(t);
+    if (t->at.stackless.release != NULL) t->at.stackless.release(t);
 }
 
 /* Steps a stackless task until it is parked, queued or over. */
@@ -61,7 +61,8 @@ static void run_stackless(hk_sched *s, hk_coro *t)
             return;
         }
         t->at.stackless.pending = step.call;
-        /* A call that HK_AWAIT has begun is parked already; one handed up from an inner coroutine is not. */
+        /* A call that HK_AWAIT has begun is parked already; one handed up from an inner coroutine
+         * is not. */
         if (step.call->state != HK__CALL_NEW || !hk__call_begin(s, t, step.call)) return;
         in = hk_val(step.call->result);
     }
@@ -90,20 +91,23 @@ static void take_time(hk_sched *s)
 
 static bool anything_posted(const hk_sched *s)
 {
-    return __atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED) != NULL || __atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED);
+    return __atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED) != NULL ||
+           __atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED);
 }
 
 bool hk__loop_deadlocked(const hk_sched *s)
 {
-    return !hk__ready_any(s) && s->timers.count == 0 && s->timers.fresh_count == 0 && s->descriptors.waiting == 0
-           && __atomic_load_n(&s->inbox.holds, __ATOMIC_ACQUIRE) <= 0 && !anything_posted(s);
+    return !hk__ready_any(s) && s->timers.count == 0 && s->timers.fresh_count == 0 &&
+           s->descriptors.waiting == 0 && __atomic_load_n(&s->inbox.holds, __ATOMIC_ACQUIRE) <= 0 &&
+           !anything_posted(s);
 }
 
 /* How long to wait for the world: not at all where there is work, or nothing to wait for. */
 static int64_t patience(hk_sched *s, int64_t limit)
 {
     if (limit == 0 || s->live == 0 || hk__ready_any(s) || hk__loop_deadlocked(s)) return 0;
-    if (hk__stack_trim()) return 0; /* idle: a part of the unused stacks goes back, then we look again */
+    if (hk__stack_trim())
+        return 0; /* idle: a part of the unused stacks goes back, then we look again */
     int64_t next = hk__timers_next(s);
     return next < limit ? next : limit;
 }

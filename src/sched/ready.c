@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ready ring and the task map: two arrays that grow with the number of tasks, at spawn, where a failure can be told; so
- * that waking a task, which must not fail, is one store. */
+/* The ready ring and the task map: two arrays that grow with the number of tasks, at spawn, where a
+ * failure can be told; so that waking a task, which must not fail, is one store. */
 #include "sched/sched.h"
 
 #include <stdlib.h>
@@ -14,7 +14,8 @@ int hk__ready_reserve(hk_sched *s, uint32_t tasks)
     if (slot == NULL) return -ENOMEM;
     uint32_t count = r->tail - r->head, batch = r->end - r->head;
     for (uint32_t i = 0; i < count; i++) slot[i] = r->slot[(r->head + i) & r->mask];
-    for (uint32_t i = count; i < count + 16 && i < capacity; i++) slot[i] = NULL; /* the prefetcher looks ahead */
+    for (uint32_t i = count; i < count + 16 && i < capacity; i++)
+        slot[i] = NULL; /* the prefetcher looks ahead */
     free(r->slot);
     r->slot = slot;
     r->mask = capacity - 1;

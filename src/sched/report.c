@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a scheduler can tell of its tasks: the table, for programs and for people, and the stack of one that would not end. */
+/* What a scheduler can tell of its tasks: the table, for programs and for people, and the stack of
+ * one that would not end. */
 #include "sched/sched.h"
 
 #include "base/say.h"
@@ -10,7 +11,8 @@
 
 static void describe(const hk_call *call, char *buf, size_t size)
 {
-    if (call->type->describe == NULL || call->type->describe(call, buf, size) < 0) snprintf(buf, size, "%s", call->type->name);
+    if (call->type->describe == NULL || call->type->describe(call, buf, size) < 0)
+        snprintf(buf, size, "%s", call->type->name);
 }
 
 static void fill(const hk_sched *s, const hk_coro *t, hk_task_info *info)
@@ -38,10 +40,11 @@ static void say_task(const hk_sched *s, const hk_coro *t)
     hk_task_info info;
     fill(s, t, &info);
     if (t->call == NULL)
-        hk__say("  task %-6lld %-20s %s%s", (long long)info.tid, info.name, info.state, info.killed ? ", killed" : "");
+        hk__say("  task %-6lld %-20s %s%s", (long long)info.tid, info.name, info.state,
+                info.killed ? ", killed" : "");
     else
-        hk__say("  task %-6lld %-20s waiting for %s, %.3f s%s", (long long)info.tid, info.name, info.waits,
-                (double)info.waited / 1e9, info.killed ? ", killed" : "");
+        hk__say("  task %-6lld %-20s waiting for %s, %.3f s%s", (long long)info.tid, info.name,
+                info.waits, (double)info.waited / 1e9, info.killed ? ", killed" : "");
 }
 
 void hk__report_tasks(hk_sched *s, const char *title)
@@ -70,7 +73,8 @@ static void print_stack(void *arg)
 
 void hk__report_stuck(const hk_coro *t)
 {
-    hk__say("task %lld '%s' did not end when it was killed, and is dropped", (long long)t->tid, hk__task_name(t));
+    hk__say("task %lld '%s' did not end when it was killed, and is dropped", (long long)t->tid,
+            hk__task_name(t));
     say_task(t->sched, t);
     if (t->leaf != NULL) hk__call_as_caller(&t->at.context, print_stack, NULL);
 }

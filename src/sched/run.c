@@ -112,7 +112,8 @@ static void unwind(hk_sched *s)
 {
     int64_t limit = hk__clock_now() + s->grace;
     kill_all(s);
-    while (s->live > 0 && !hk__loop_deadlocked(s) && hk__clock_now() < limit) hk__loop_pass(s, limit);
+    while (s->live > 0 && !hk__loop_deadlocked(s) && hk__clock_now() < limit)
+        hk__loop_pass(s, limit);
     while (s->last != NULL) {
         hk__report_stuck(s->last);
         hk__task_drop(s->last);
@@ -123,7 +124,8 @@ static void unwind(hk_sched *s)
 void hk_sched_destroy(hk_sched *s)
 {
     if (s == NULL) return;
-    if (s->running || hk__here.sched != NULL) hk__misuse("hk_sched_destroy while a scheduler runs on this thread");
+    if (s->running || hk__here.sched != NULL)
+        hk__misuse("hk_sched_destroy while a scheduler runs on this thread");
     enter(s);
     if (s->live > 0) unwind(s);
     hk__inbox_close(s);
@@ -216,7 +218,9 @@ static void on_quit(int signal)
 static bool answer_quit(hk_sched *s)
 {
     hk_sched *none = NULL;
-    if (!__atomic_compare_exchange_n(&quit_target, &none, s, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return false;
+    if (!__atomic_compare_exchange_n(&quit_target, &none, s, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_RELAXED))
+        return false;
     if (hk__signal_take_quit(on_quit)) return true;
     __atomic_store_n(&quit_target, NULL, __ATOMIC_SEQ_CST);
     return false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The scheduler's parts and how they hang together.
  *
- * A scheduler is a ready ring, a map of tasks, timers, a table of descriptors, an inbox and one world. One thread owns all of
- * it; only the inbox, the flags beside it and the count of holds are touched by others. */
+ * A scheduler is a ready ring, a map of tasks, timers, a table of descriptors, an inbox and one
+ * world. One thread owns all of it; only the inbox, the flags beside it and the count of holds are
+ * touched by others. */
 #ifndef HK_SCHED_SCHED_H
 #define HK_SCHED_SCHED_H
 
@@ -14,13 +15,13 @@
 
 /* All limits on one page. */
 enum {
-    HK__PASS_TASKS = 256,        /* tasks run before the loop looks at the world again */
-    HK__BATCH_TASKS = 64,        /* tasks run before the clock is read: a pass is over after PASS_NS too */
+    HK__PASS_TASKS = 256, /* tasks run before the loop looks at the world again */
+    HK__BATCH_TASKS = 64, /* tasks run before the clock is read: a pass is over after PASS_NS too */
     HK__PASS_NS = 200 * 1000,
-    HK__BUDGET = 256,            /* calls that complete at once before a task gives up the processor */
-    HK__DIRECT_COST = 16,        /* of that budget, for a system call of the kernel's */
+    HK__BUDGET = 256,     /* calls that complete at once before a task gives up the processor */
+    HK__DIRECT_COST = 16, /* of that budget, for a system call of the kernel's */
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
-    HK__EVENTS = 256             /* taken from the world at once */
+    HK__EVENTS = 256              /* taken from the world at once */
 };
 
 /* Ready tasks, in order. Never full: its capacity is kept above the number of tasks. */
@@ -32,15 +33,16 @@ struct hk__ready {
     int32_t quota;       /* tasks left in this pass */
 };
 
-/* tid -> task: slot[tid & mask]. A number whose slot is taken is skipped, so there are no collisions. */
+/* tid -> task: slot[tid & mask]. A number whose slot is taken is skipped, so there are no
+ * collisions. */
 struct hk__task_map {
     hk_coro **slot;
     uint64_t mask;
     int64_t last; /* tid given out */
 };
 
-/* Deadlines: a 4-ary heap. Timers started in this pass wait in `fresh` until the clock is read, so that starting one reads no
- * clock and none fires early. */
+/* Deadlines: a 4-ary heap. Timers started in this pass wait in `fresh` until the clock is read, so
+ * that starting one reads no clock and none fires early. */
 struct hk__timer_entry {
     int64_t deadline;
     hk__timer *timer;
@@ -73,8 +75,8 @@ struct hk__descriptor;
 struct hk__descriptors {
     struct hk__descriptor *table; /* by number */
     uint32_t count;
-    uint32_t waiting;             /* calls parked on one */
-    uint32_t watched;             /* descriptors the world watches */
+    uint32_t waiting;               /* calls parked on one */
+    uint32_t watched;               /* descriptors the world watches */
     struct hk_accept_call *stalled; /* accepts that found no descriptor free, in order */
 };
 
@@ -118,7 +120,8 @@ static inline void hk__ready_push(hk_sched *s, hk_coro *task)
     s->ready.slot[s->ready.tail++ & s->ready.mask] = task;
 }
 
-/* Makes a task ready; the loop is told where it does not run (a host's loop that completes a call). */
+/* Makes a task ready; the loop is told where it does not run (a host's loop that completes a
+ * call). */
 static inline void hk__task_wake(hk_sched *s, hk_coro *task);
 
 /* task.c */
@@ -126,14 +129,19 @@ hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_option
 hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
 hk_coro *hk__task_here(void); /* the task that runs, or NULL */
 void hk__task_kill(hk_coro *task);
-/* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the caller's. */
+/* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the
+ * caller's. */
 void hk__task_finish(hk_coro *task, void *value);
-void hk__task_reap(hk_sched *s); /* frees the stack of the task that ended last */
+void hk__task_reap(hk_sched *s);   /* frees the stack of the task that ended last */
 void hk__task_drop(hk_coro *task); /* at shutdown: one that would not end */
-static inline const char *hk__task_name(const hk_coro *task) { return task->name != NULL ? task->name : "task"; }
+static inline const char *hk__task_name(const hk_coro *task)
+{
+    return task->name != NULL ? task->name : "task";
+}
 
 /* trap.c */
-/* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or queued. */
+/* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or
+ * queued. */
 bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call);
 /* Saves task t, whose leaf is self, and picks who runs next on this thread. */
 hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t);
@@ -143,10 +151,13 @@ void hk__call_retry(hk_call *call);
 
 static inline hk_sched *hk__sched_of(const hk_call *call)
 {
-    return call->driver->complete == hk__driver_complete ? HK_CONTAINER(call->driver, hk_sched, driver) : NULL;
+    return call->driver->complete == hk__driver_complete
+               ? HK_CONTAINER(call->driver, hk_sched, driver)
+               : NULL;
 }
 
-/* timer.c. A timer lies behind the call whose handler is run again when it fires: struct { hk_call call; hk__timer timer; }.
+/* timer.c. A timer lies behind the call whose handler is run again when it fires: struct { hk_call
+ * call; hk__timer timer; }.
  * start: deadline holds the duration. -ENOMEM: nothing was started. */
 int hk__timer_start(hk_sched *s, hk__timer *timer);
 void hk__timer_stop(hk_sched *s, hk__timer *timer);
@@ -162,7 +173,7 @@ void hk__descriptor_event(hk_sched *s, const hk__event *event);
 /* inbox.c */
 void hk__inbox_drain(hk_sched *s);
 void hk__inbox_wake(hk_sched *s); /* any thread */
-void hk__inbox_ask(hk_sched *s); /* signal handlers */
+void hk__inbox_ask(hk_sched *s);  /* signal handlers */
 void hk__inbox_close(hk_sched *s);
 
 static inline void hk__task_wake(hk_sched *s, hk_coro *task)
@@ -175,7 +186,8 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task)
 void hk__report_tasks(hk_sched *s, const char *title);
 void hk__report_stuck(const hk_coro *task); /* with its stack */
 
-/* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not at all). */
+/* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not
+ * at all). */
 void hk__loop_pass(hk_sched *s, int64_t limit);
 /* Nothing is ready, and nothing can come. */
 bool hk__loop_deadlocked(const hk_sched *s);

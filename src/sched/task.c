@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks: their birth, their number, their end.
  *
- * A task is a coroutine that belongs to a scheduler. At its end everything is settled on its own stack: its waiters have their
- * answer, the map has forgotten it; then it leaves for the next task and never comes back, and whoever runs next frees the
- * stack it left from. */
+ * A task is a coroutine that belongs to a scheduler. At its end everything is settled on its own
+ * stack: its waiters have their answer, the map has forgotten it; then it leaves for the next task
+ * and never comes back, and whoever runs next frees the stack it left from. */
 #include "sched/sched.h"
 
 #include "base/say.h"
@@ -37,8 +37,10 @@ static hk_tid enrol(hk_sched *s, hk_coro *t, const char *name)
     t->state = HK__TASK;
     t->next = NULL;
     t->prev = s->last;
-    if (s->last != NULL) s->last->next = t;
-    else s->first = t;
+    if (s->last != NULL)
+        s->last->next = t;
+    else
+        s->first = t;
     s->last = t;
     s->live++;
     hk__task_wake(s, t);
@@ -156,7 +158,7 @@ static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
     bool failed = hk_is_err(value);
     int error = failed ? (int)hk_num(value) : 0;
     *ret_exit = (hk_exit){ .value = failed ? NULL : value, .error = error };
-    ret_exit->how = !failed                                                  ? HK_END_RETURNED
+    ret_exit->how = !failed                                              ? HK_END_RETURNED
                     : t->state == HK__TASK_KILLED && error == -ECANCELED ? HK_END_CANCELLED
                                                                          : HK_END_FAILED;
     if (failed && t->why != NULL) snprintf(ret_exit->why, sizeof ret_exit->why, "%s", t->why->text);
@@ -170,14 +172,16 @@ static void report(const hk_sched *s, const hk_coro *t, int error)
     if (s->unhandled != NULL)
         s->unhandled(&failure);
     else
-        hk__say("task %lld '%s' failed with %d: %s", (long long)failure.tid, failure.name, error, failure.why);
+        hk__say("task %lld '%s' failed with %d: %s", (long long)failure.tid, failure.name, error,
+                failure.why);
 }
 
 void hk__task_finish(hk_coro *t, void *value)
 {
     hk_sched *s = t->sched;
     bool cancelled = t->state == HK__TASK_KILLED && value == hk_val(-ECANCELED);
-    if (HK__UNLIKELY(hk_is_err(value)) && t->waiters == NULL && !cancelled) report(s, t, (int)hk_num(value));
+    if (HK__UNLIKELY(hk_is_err(value)) && t->waiters == NULL && !cancelled)
+        report(s, t, (int)hk_num(value));
     hk_wait_call *last = t->waiters;
     for (hk_wait_call *w = last != NULL ? last->next : NULL, *next; w != NULL; w = next) {
         next = w != last ? w->next : NULL;
@@ -185,10 +189,14 @@ void hk__task_finish(hk_coro *t, void *value)
         hk_call_complete(&w->call, 0);
     }
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
-    if (t->prev != NULL) t->prev->next = t->next;
-    else s->first = t->next;
-    if (t->next != NULL) t->next->prev = t->prev;
-    else s->last = t->prev;
+    if (t->prev != NULL)
+        t->prev->next = t->next;
+    else
+        s->first = t->next;
+    if (t->next != NULL)
+        t->next->prev = t->prev;
+    else
+        s->last = t->prev;
     s->live--;
     t->state = HK__FINISHED;
     hk__coro_clear(t);
@@ -219,13 +227,15 @@ void hk_task_exit(void *value)
     hk_coro *t = hk__task_here();
     if (t == NULL) hk__misuse("hk_task_exit outside a task");
     if (t != hk__here.self || t->leaf == NULL)
-        hk__misuse("hk_task_exit in %s of task %lld '%s'", t->leaf == NULL ? "the stackless step" : "a generator",
-                   (long long)t->tid, hk__task_name(t));
+        hk__misuse("hk_task_exit in %s of task %lld '%s'",
+                   t->leaf == NULL ? "the stackless step" : "a generator", (long long)t->tid,
+                   hk__task_name(t));
     hk__at_end_run((hk__stackful *)t);
     task_end((hk__stackful *)t, value);
 }
 
-/* Drops the stack of a task that would not end. Its handlers run here; what it was given is its own loss. */
+/* Drops the stack of a task that would not end. Its handlers run here; what it was given is its own
+ * loss. */
 void hk__task_drop(hk_coro *t)
 {
     hk_sched *s = t->sched;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers: a 4-ary heap of deadlines.
  *
- * Starting one reads no clock: it is put on a list with its duration, and armed when the loop reads the clock at the end of the
- * pass. So a timer can only be late by what is left of the pass, never early, and equal durations started in one pass fire in
- * the order they were started. A timer lies directly behind its call; when it fires, the call's handler is run again. (Heap
- * against wheel: at 10,000 timers re-arming costs 27 ns in this heap, 43 in a binary one.) */
+ * Starting one reads no clock: it is put on a list with its duration, and armed when the loop reads
+ * the clock at the end of the pass. So a timer can only be late by what is left of the pass, never
+ * early, and equal durations started in one pass fire in the order they were started. A timer lies
+ * directly behind its call; when it fires, the call's handler is run again. (Heap against wheel: at
+ * 10,000 timers re-arming costs 27 ns in this heap, 43 in a binary one.) */
 #include "sched/sched.h"
 
 #include "base/say.h"
 
 #include <stdlib.h>
-
 
 struct timed_call {
     hk_call call;
@@ -73,9 +73,11 @@ static int reserve(struct hk__timers *t, uint32_t count)
     return 0;
 }
 
-/* A fresh timer's place holds the link to the next fresh one: index and sequence together are as large as a pointer. */
+/* A fresh timer's place holds the link to the next fresh one: index and sequence together are as
+ * large as a pointer. */
 static hk__timer **link_of(hk__timer *timer) { return (hk__timer **)(void *)&timer->index; }
-_Static_assert(offsetof(hk__timer, sequence) - offsetof(hk__timer, index) + sizeof(uint32_t) == sizeof(hk__timer *),
+_Static_assert(offsetof(hk__timer, sequence) - offsetof(hk__timer, index) + sizeof(uint32_t) ==
+                   sizeof(hk__timer *),
                "a link fits a fresh timer's index and sequence");
 
 int hk__timer_start(hk_sched *s, hk__timer *timer)
@@ -96,7 +98,8 @@ void hk__timers_arm(hk_sched *s)
     for (hk__timer *timer = t->fresh, *next; timer != NULL; timer = next) {
         next = *link_of(timer);
         timer->sequence = t->sequence++;
-        timer->deadline = timer->deadline > INT64_MAX - s->now ? INT64_MAX : s->now + timer->deadline;
+        timer->deadline =
+            timer->deadline > INT64_MAX - s->now ? INT64_MAX : s->now + timer->deadline;
         sift_up(t, t->count++, (struct hk__timer_entry){ timer->deadline, timer });
     }
     t->fresh = NULL;
@@ -125,4 +128,7 @@ void hk__timers_expire(hk_sched *s)
     }
 }
 
-int64_t hk__timers_next(const hk_sched *s) { return s->timers.count > 0 ? s->timers.heap[0].deadline : INT64_MAX; }
+int64_t hk__timers_next(const hk_sched *s)
+{
+    return s->timers.count > 0 ? s->timers.heap[0].deadline : INT64_MAX;
+}

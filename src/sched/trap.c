@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A system call under the scheduler.
  *
- * The handler runs on the trapping task's own stack. If the call completes at once the task never leaves; if not, the task is
- * parked and the next ready one is picked here, and the switch to it happens at the call site of the one who leaves: these
- * functions only say from where to where. A call is settled once, by whoever gets there first (its completion, or an abort);
- * the task learns of it later, and that decides nothing. */
+ * The handler runs on the trapping task's own stack. If the call completes at once the task never
+ * leaves; if not, the task is parked and the next ready one is picked here, and the switch to it
+ * happens at the call site of the one who leaves: these functions only say from where to where. A
+ * call is settled once, by whoever gets there first (its completion, or an abort); the task learns
+ * of it later, and that decides nothing. */
 #include "sched/sched.h"
 
 #include "base/say.h"
@@ -23,7 +24,8 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t)
             __builtin_prefetch(later);
             __builtin_prefetch(later - 64);
             __builtin_prefetch(later - 128);
-            if (HK__UNLIKELY(next == t)) return (hk__jump){ NULL, NULL }; /* never switch to yourself */
+            if (HK__UNLIKELY(next == t))
+                return (hk__jump){ NULL, NULL }; /* never switch to yourself */
             hk__here.self = next->leaf;
             return (hk__jump){ &t->at.context, &next->at.context };
         }
@@ -32,12 +34,15 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t)
     return (hk__jump){ &t->at.context, &s->loop };
 }
 
-/* A cancelled task calls: nothing of the call happens. It costs budget, so that a task that ignores it starves nobody. */
+/* A cancelled task calls: nothing of the call happens. It costs budget, so that a task that ignores
+ * it starves nobody. */
 static void refuse(hk_coro *t, hk_call *call)
 {
-    uint32_t *refusals = t->root == NULL ? &t->at.stackless.refusals : &((hk__stackful *)t)->refusals;
+    uint32_t *refusals =
+        t->root == NULL ? &t->at.stackless.refusals : &((hk__stackful *)t)->refusals;
     if (++*refusals == HK__REFUSALS_REPORTED)
-        hk__say("task %lld '%s' was killed and ignores it: %u calls refused in a row, the last was '%s'",
+        hk__say("task %lld '%s' was killed and ignores it: %u calls refused in a row, the last was "
+                "'%s'",
                 (long long)t->tid, hk__task_name(t), *refusals, call->type->name);
     call->result = -ECANCELED;
     call->state = HK__CALL_SETTLED;
@@ -79,8 +84,8 @@ bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
 static hk__jump nobody(const hk_coro *self, hk_call *call)
 {
     if (self != NULL && self->leaf == NULL)
-        hk__misuse("call '%s': hk_trap inside the stackless step of '%s': HK_AWAIT waits there", call->type->name,
-                   hk__task_name(self));
+        hk__misuse("call '%s': hk_trap inside the stackless step of '%s': HK_AWAIT waits there",
+                   call->type->name, hk__task_name(self));
     call->result = -ENOSYS;
     call->state = HK__CALL_SETTLED;
     return (hk__jump){ NULL, NULL };

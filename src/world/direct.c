@@ -78,7 +78,7 @@ static int learn(hk__direct *d)
     int flags = fcntl(d->fd, F_GETFL);
     if (flags < 0) return -errno;
     d->note = HK__NOTE_STREAM | (flags & O_NONBLOCK ? HK__NOTE_NONBLOCK : 0);
-    if (S_ISFIFO(st.st_mode) && !(flags & O_DIRECT)) d->note |= HK__NOTE_SHORT;
+    if (S_ISFIFO(st.st_mode)) d->note |= HK__NOTE_SHORT;
     return 0;
 }
 
