@@ -6,11 +6,12 @@
  * blocks: less than asked means that something failed or the task was cancelled on the way, and the
  * next call says what.
  *
- * Any descriptor will do: sockets, pipes, terminals, eventfds; regular files are read and written
- * at once. Flags of a descriptor that came from outside (a shell's standard input, say) stay as
- * they are, but accept and connect need O_NONBLOCK and set it. One task may read and another write;
- * a second one that would wait in the same direction gets -EBUSY. A descriptor that was used here
- * is closed with hk_close: close(2) would leave Hocket believing what it knew of the number.
+ * Any descriptor will do: sockets, pipes (not in packet mode), terminals, eventfds; regular files
+ * are read and written at once. Flags of a descriptor that came from outside (a shell's standard
+ * input, say) stay as they are, but accept and connect need O_NONBLOCK and set it. One task may
+ * read and another write; a second one that would wait in the same direction gets -EBUSY. A
+ * descriptor that was used here is closed with hk_close: close(2) would leave Hocket believing what
+ * it knew of the number.
  *
  * A kill ends each wait at once, -ECANCELED, with nothing read and nothing lost. For stackless
  * steps each call is also a value: hk_read_prepare(&f->io, fd, buf, size), then

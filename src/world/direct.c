@@ -8,9 +8,10 @@
  * Which of these it is, is found out once and noted (world.h).
  *
  * A short transfer says that the descriptor is empty (or full) without another system call, but
- * only where that is so: on TCP; on FIFOs, if not in packet mode; on local streams unless the
- * border of a control message ended the read. Peeking proves nothing. Urgent data and the end of
- * the stream, which also end a read early, have events of their own. */
+ * only where that is so: on TCP; on FIFOs (one in packet mode, pipe2's O_DIRECT, cannot be told
+ * from others by its reader, and is not supported); on local streams unless the border of a control
+ * message ended the read. Peeking proves nothing. Urgent data and the end of the stream, which also
+ * end a read early, have events of their own. */
 #include "world/world.h"
 
 #include <errno.h>

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/* The contract of a world, tested against its table alone: each world must pass this program.
+ *
+ * A test is a function of a world; WORLD_TEST registers it once for each world there is. */
+#include "support/net.h"
+
+#include "world/world.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+typedef int make_world(hk__world **ret_world);
+
+static void with_world(make_world *make, void (*body)(hk__world *w))
+{
+    hk__world *w = NULL;
+    if (!CHECK_EQ(make(&w), 0)) return;
+    body(w);
+    w->table->destroy(w);
+}
+
+#define WORLD_TEST(id) \
+    static void id(hk__world *w); \
+    TEST(epoll_##id) { with_world(hk__world_epoll, id); } \
+    static void id(hk__world *w)
+
+static int64_t now(hk__world *w) { return w->table->now(w); }
+
+/* One wait; the readiness of the ticket, all events of it together. Others are counted. */
+static unsigned look(hk__world *w, int64_t until, hk__ticket ticket, int *ret_others)
+{
+    hk__event events[8];
+    unsigned ready = 0;
+    int count = w->table->wait(w, events, 8, until), others = 0;
+    for (int i = 0; i < count; i++) {
+        bool same = events[i].ticket.slot == ticket.slot;
+        if (same && events[i].ticket.generation == ticket.generation)
+            ready |= events[i].ready;
+        else
+            others++;
+    }
+    if (ret_others != NULL) *ret_others = others;
+    return ready;
+}
+
+/* The readiness that shows within some time. */
+static unsigned look_for(hk__world *w, hk__ticket ticket, unsigned wanted)
+{
+    int64_t limit = now(w) + HK_SEC(5);
+    unsigned ready = 0;
+    while ((ready & wanted) != wanted && now(w) < limit) ready |= look(w, limit, ticket, NULL);
+    return ready;
+}
+
+static hk__ticket ticket(int fd, uint32_t generation)
+{
+    return (hk__ticket){ .slot = (uint32_t)fd, .generation = generation };
+}
+
+static int64_t direct(hk__world *w, int kind, int fd, void *buf, size_t size)
+{
+    struct iovec one = { buf, size };
+    hk__direct d = { .kind = (uint8_t)kind, .fd = fd, .vector = &one, .count = 1 };
+    return w->table->direct(w, &d);
+}
+
+/* ---- readiness ---- */
+
+WORLD_TEST(watching_tells_the_present)
+{
+    int fds[2];
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 7)), 0);
+    CHECK_EQ(look_for(w, ticket(fds[0], 7), HK__READABLE), HK__READABLE);
+    CHECK_EQ(look(w, 0, ticket(fds[0], 7), NULL), 0); /* an edge, told once */
+    CHECK_EQ(write(fds[1], "y", 1), 1);
+    CHECK_EQ(look_for(w, ticket(fds[0], 7), HK__READABLE), HK__READABLE);
+    w->table->unwatch(w, fds[0], ticket(fds[0], 7));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+WORLD_TEST(second_direction_widens)
+{
+    int fds[2];
+    net_local_pair(SOCK_STREAM, fds);
+    hk__ticket t = ticket(fds[0], 1);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
+    CHECK_EQ(look(w, 0, t, NULL), 0);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE | HK__WRITABLE, t), 0);
+    CHECK_EQ(look_for(w, t, HK__WRITABLE), HK__WRITABLE);
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    CHECK(look_for(w, t, HK__READABLE) & HK__READABLE);
+    w->table->unwatch(w, fds[0], t);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+WORLD_TEST(end_and_hangup)
+{
+    int fds[2];
+    net_local_pair(SOCK_STREAM, fds);
+    hk__ticket t = ticket(fds[0], 1);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
+    shutdown(fds[1], SHUT_WR);
+    CHECK_EQ(look_for(w, t, HK__HANGUP), HK__READABLE | HK__HANGUP);
+    close(fds[1]);
+    CHECK_EQ(look_for(w, t, HK__WRITABLE), HK__READABLE | HK__WRITABLE | HK__HANGUP);
+    w->table->unwatch(w, fds[0], t);
+    close(fds[0]);
+}
+
+WORLD_TEST(urgent_data)
+{
+    int fds[2];
+    net_tcp_pair(fds);
+    hk__ticket t = ticket(fds[0], 1);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
+    CHECK_EQ(send(fds[1], "!", 1, MSG_OOB), 1);
+    CHECK(look_for(w, t, HK__URGENT) & HK__URGENT);
+    w->table->unwatch(w, fds[0], t);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+WORLD_TEST(silence_after_unwatch)
+{
+    int fds[2], others;
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    CHECK_EQ(look(w, now(w) + HK_MS(5), ticket(fds[0], 1), &others), 0);
+    CHECK_EQ(others, 0);
+    /* The same number again is another file: only the new ticket comes. */
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 2)), 0);
+    CHECK_EQ(look(w, now(w) + HK_SEC(5), ticket(fds[0], 2), &others), HK__READABLE);
+    CHECK_EQ(others, 0);
+    w->table->unwatch(w, fds[0], ticket(fds[0], 2));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* A duplicate keeps the file open: what was unwatched stays silent all the same. */
+WORLD_TEST(duplicate_is_no_ghost)
+{
+    int fds[2], others;
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    int copy = dup(fds[0]);
+    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    close(fds[0]);
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    CHECK_EQ(look(w, now(w) + HK_MS(5), ticket(fds[0], 1), &others), 0);
+    CHECK_EQ(others, 0);
+    close(copy);
+    close(fds[1]);
+}
+
+/* Closed without a word, and the number came again: watching works. */
+WORLD_TEST(number_reused_behind_its_back)
+{
+    int fds[2], again[2];
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    close(fds[0]);
+    close(fds[1]);
+    net_local_pair(SOCK_STREAM, again);
+    CHECK_EQ(again[0], fds[0]);
+    CHECK_EQ(w->table->watch(w, again[0], HK__READABLE, ticket(again[0], 1)), 0);
+    CHECK_EQ(write(again[1], "x", 1), 1);
+    CHECK_EQ(look_for(w, ticket(again[0], 1), HK__READABLE), HK__READABLE);
+    w->table->unwatch(w, again[0], ticket(again[0], 1));
+    close(again[0]);
+    close(again[1]);
+}
+
+WORLD_TEST(what_cannot_be_watched)
+{
+    char path[] = "/tmp/hocket-test-XXXXXX";
+    int fd = mkstemp(path);
+    CHECK_EQ(w->table->watch(w, fd, HK__READABLE, ticket(fd, 1)), -EPERM);
+    close(fd);
+    unlink(path);
+    CHECK_EQ(w->table->watch(w, 999, HK__READABLE, ticket(999, 1)), -EBADF);
+}
+
+WORLD_TEST(more_events_than_fit)
+{
+    int fds[10][2];
+    bool seen[10] = { false };
+    for (int i = 0; i < 10; i++) {
+        net_local_pair(SOCK_STREAM, fds[i]);
+        CHECK_EQ(write(fds[i][1], "x", 1), 1);
+        CHECK_EQ(w->table->watch(w, fds[i][0], HK__READABLE, ticket(fds[i][0], 5)), 0);
+    }
+    hk__event events[3];
+    for (int count, turn = 0; turn < 10 && (count = w->table->wait(w, events, 3, 0)) > 0; turn++) {
+        CHECK(count <= 3);
+        for (int e = 0; e < count; e++)
+            for (int i = 0; i < 10; i++)
+                if (events[e].ticket.slot == (uint32_t)fds[i][0]) seen[i] = true;
+    }
+    for (int i = 0; i < 10; i++) {
+        CHECK(seen[i]);
+        w->table->unwatch(w, fds[i][0], ticket(fds[i][0], 5));
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+}
+
+/* ---- time ---- */
+
+WORLD_TEST(wait_is_never_early)
+{
+    static const int64_t durations[] = { 1, 1000, 50000, 999999, HK_MS(1), 1000001, HK_MS(3) };
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < HK_LEN(durations); i++) {
+            int64_t until = now(w) + durations[i];
+            CHECK_EQ(look(w, until, ticket(0, 0), NULL), 0);
+            CHECK(now(w) >= until);
+        }
+    }
+}
+
+WORLD_TEST(a_time_that_is_over_is_no_wait)
+{
+    int64_t before = now(w);
+    for (int i = 0; i < 100; i++) {
+        look(w, 0, ticket(0, 0), NULL);
+        look(w, 1, ticket(0, 0), NULL);
+        look(w, before, ticket(0, 0), NULL);
+    }
+    CHECK(now(w) - before < HK_SEC(1));
+}
+
+/* Lateness: without the timer slack of 50 us it is a fraction of that; the best of many. */
+WORLD_TEST(wait_is_hardly_late)
+{
+    int64_t best = INT64_MAX;
+    for (int i = 0; i < 50; i++) {
+        int64_t until = now(w) + HK_US(200);
+        look(w, until, ticket(0, 0), NULL);
+        int64_t late = now(w) - until;
+        if (late < best) best = late;
+    }
+    CHECK(best < HK_US(45));
+}
+
+TEST(timer_slack_is_given_back)
+{
+    hk__world *w;
+    int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (!CHECK_EQ(hk__world_epoll(&w), 0)) return;
+    CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 1);
+    w->table->destroy(w);
+    CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), before);
+}
+
+static void on_alarm(int signal) { (void)signal; }
+
+WORLD_TEST(interrupted_wait_returns_nothing)
+{
+    struct sigaction sa = { .sa_handler = on_alarm };
+    struct itimerval tick = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
+    sigaction(SIGALRM, &sa, NULL);
+    setitimer(ITIMER_REAL, &tick, NULL);
+    hk__event events[4];
+    for (int i = 0; i < 5; i++) CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0);
+    setitimer(ITIMER_REAL, &off, NULL);
+}
+
+/* ---- waking ---- */
+
+WORLD_TEST(wake_before_the_wait)
+{
+    hk__event events[4];
+    w->table->wake(w);
+    w->table->wake(w);
+    CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0); /* returns, and shows no event */
+    int64_t until = now(w) + HK_MS(3);
+    CHECK_EQ(w->table->wait(w, events, 4, until), 0); /* both are used up */
+    CHECK(now(w) >= until);
+}
+
+struct waker {
+    hk__world *w;
+    int times;
+};
+
+static void *wake_later(void *arg)
+{
+    struct waker *k = arg;
+    for (int i = 0; i < k->times; i++) {
+        usleep(1000);
+        k->w->table->wake(k->w);
+    }
+    return NULL;
+}
+
+WORLD_TEST(wake_during_the_wait)
+{
+    struct waker k = { w, 1 };
+    pthread_t thread;
+    hk__event events[4];
+    for (int i = 0; i < 20; i++) {
+        pthread_create(&thread, NULL, wake_later, &k);
+        CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0);
+        pthread_join(thread, NULL);
+    }
+}
+
+static void *wake_fast(void *arg)
+{
+    struct waker *k = arg;
+    for (int i = 0; i < k->times; i++) k->w->table->wake(k->w);
+    return NULL;
+}
+
+/* The last of many wakes is never lost, whatever the wait is doing. */
+WORLD_TEST(wake_at_any_moment)
+{
+    for (int i = 0; i < 300; i++) {
+        struct waker k = { w, 1 + i % 5 };
+        pthread_t thread;
+        hk__event events[4];
+        pthread_create(&thread, NULL, wake_fast, &k);
+        CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0);
+        pthread_join(thread, NULL);
+        w->table->wait(w, events, 4, 0); /* the rest of them */
+    }
+}
+
+WORLD_TEST(wake_does_not_hide_events)
+{
+    int fds[2];
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    for (int i = 0; i < 10; i++) {
+        w->table->wake(w);
+        CHECK_EQ(write(fds[1], "x", 1), 1);
+        CHECK_EQ(look_for(w, ticket(fds[0], 1), HK__READABLE), HK__READABLE);
+    }
+    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static bool is_readable(int fd, int milliseconds)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, milliseconds) == 1;
+}
+
+WORLD_TEST(descriptor_tells_a_foreign_loop)
+{
+    int fds[2], fd = w->table->descriptor(w);
+    hk__event events[4];
+    CHECK(!is_readable(fd, 0));
+    w->table->wake(w);
+    CHECK(is_readable(fd, 1000));
+    CHECK_EQ(w->table->wait(w, events, 4, 0), 0);
+    CHECK(!is_readable(fd, 0));
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    CHECK(!is_readable(fd, 0));
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    CHECK(is_readable(fd, 1000));
+    CHECK_EQ(look(w, 0, ticket(fds[0], 1), NULL), HK__READABLE);
+    CHECK(!is_readable(fd, 0));
+    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+WORLD_TEST(its_descriptors_are_close_on_exec)
+{
+    int first = w->table->descriptor(w), next = dup(0);
+    for (int fd = first; fd < next; fd++) CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    close(next);
+}
+
+/* ---- direct calls ---- */
+
+/* A blocking descriptor of any kind: empty is -EAGAIN, and its flags stay. */
+static void never_waits(hk__world *w, int in, int out)
+{
+    static char big[1 << 16];
+    char buf[8];
+    int64_t n;
+    CHECK_EQ(direct(w, HK__DIRECT_READ, in, buf, sizeof buf), -EAGAIN);
+    CHECK_EQ(direct(w, HK__DIRECT_WRITE, out, (void *)"abc", 3), 3);
+    CHECK(is_readable(in, 1000));
+    CHECK_EQ(direct(w, HK__DIRECT_READ, in, buf, sizeof buf), 3);
+    CHECK_EQ(direct(w, HK__DIRECT_READ, in, buf, sizeof buf), -EAGAIN);
+    int writes = 0;
+    while ((n = direct(w, HK__DIRECT_WRITE, out, big, sizeof big)) > 0 && ++writes < 5000) {}
+    CHECK_EQ(n, -EAGAIN);
+    CHECK(!net_is_nonblocking(in));
+    CHECK(!net_is_nonblocking(out));
+    close(in);
+    close(out);
+}
+
+WORLD_TEST(direct_never_waits_on_sockets)
+{
+    int fds[2];
+    net_tcp_pair(fds);
+    never_waits(w, fds[0], fds[1]);
+    net_local_pair(SOCK_STREAM, fds);
+    never_waits(w, fds[0], fds[1]);
+    net_local_pair(SOCK_DGRAM, fds);
+    never_waits(w, fds[0], fds[1]);
+}
+
+WORLD_TEST(direct_never_waits_on_pipes)
+{
+    int fds[2];
+    net_pipe(fds);
+    never_waits(w, fds[0], fds[1]);
+}
+
+/* A kernel or driver without RWF_NOWAIT: a note says so. */
+WORLD_TEST(direct_polls_where_it_must)
+{
+    int fds[2];
+    char buf[8];
+    net_pipe(fds);
+    struct iovec one = { buf, sizeof buf };
+    hk__direct d = { .kind = HK__DIRECT_READ, .fd = fds[0], .vector = &one, .count = 1 };
+    CHECK_EQ(w->table->direct(w, &d), -EAGAIN);
+    CHECK(d.spent);
+    d.note |= HK__NOTE_POLL;
+    CHECK_EQ(w->table->direct(w, &d), -EAGAIN);
+    CHECK(d.spent);
+    static char big[10000];
+    struct iovec all = { big, sizeof big };
+    hk__direct out = { .kind = HK__DIRECT_WRITE, .fd = fds[1], .vector = &all, .count = 1 };
+    CHECK_EQ(direct(w, HK__DIRECT_WRITE, fds[1], NULL, 0), 0);
+    out.note = d.note;
+    int64_t n, sum = 0;
+    while ((n = w->table->direct(w, &out)) > 0) sum += n;
+    CHECK_EQ(n, -EAGAIN);
+    CHECK(sum > 0);
+    CHECK_EQ(w->table->direct(w, &d), 8);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+WORLD_TEST(direct_on_files_and_nonsense)
+{
+    char path[] = "/tmp/hocket-test-XXXXXX", buf[8];
+    int fd = mkstemp(path);
+    CHECK_EQ(direct(w, HK__DIRECT_WRITE, fd, (void *)"abc", 3), 3);
+    CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 0);
+    CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+    CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 3);
+    CHECK_EQ(direct(w, HK__DIRECT_RECV, fd, buf, 8), -ENOTSOCK);
+    CHECK_EQ(direct(w, HK__DIRECT_CLOSE, fd, NULL, 0), 0);
+    CHECK_EQ(direct(w, HK__DIRECT_CLOSE, fd, NULL, 0), -EBADF);
+    CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), -EBADF);
+    unlink(path);
+}
+
+/* Short means empty where it does, and only there. */
+static bool spent_after_a_short_read(hk__world *w, int in, int out)
+{
+    char buf[64];
+    struct iovec one = { buf, sizeof buf };
+    hk__direct d = { .kind = HK__DIRECT_READ, .fd = in, .vector = &one, .count = 1 };
+    CHECK_EQ(write(out, "abc", 3), 3);
+    CHECK(is_readable(in, 1000));
+    CHECK_EQ(w->table->direct(w, &d), 3);
+    bool spent = d.spent;
+    close(in);
+    close(out);
+    return spent;
+}
+
+WORLD_TEST(direct_knows_when_short_is_empty)
+{
+    int fds[2];
+    net_tcp_pair(fds);
+    CHECK(spent_after_a_short_read(w, fds[0], fds[1]));
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK(spent_after_a_short_read(w, fds[0], fds[1]));
+    net_pipe(fds);
+    CHECK(spent_after_a_short_read(w, fds[0], fds[1]));
+    net_local_pair(SOCK_DGRAM, fds);
+    CHECK(!spent_after_a_short_read(w, fds[0], fds[1]));
+    net_local_pair(SOCK_SEQPACKET, fds);
+    CHECK(!spent_after_a_short_read(w, fds[0], fds[1]));
+}
+
+TEST(epoll_world_without_descriptors_leaks_none)
+{
+    struct rlimit old, low;
+    getrlimit(RLIMIT_NOFILE, &old);
+    int next = dup(0);
+    close(next);
+    for (int room = 0; room < 2; room++) {
+        hk__world *w = NULL;
+        low = (struct rlimit){ (rlim_t)(next + room), old.rlim_max };
+        setrlimit(RLIMIT_NOFILE, &low);
+        int r = hk__world_epoll(&w);
+        setrlimit(RLIMIT_NOFILE, &old);
+        CHECK_EQ(r, -EMFILE);
+        CHECK(w == NULL);
+    }
+}
