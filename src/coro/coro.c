@@ -57,7 +57,7 @@ static void end_plain(hk__stackful *s, void *value)
 {
     hk_coro *co = &s->coro, *to = s->resumer;
     bool failed = hk_is_err(value);
-    if (failed) hk__why_pass(co, to);
+    if (failed) hk__why_pass(co, to, hk_num(value));
     set_state(co, HK__FINISHED);
     hk__leave(co, to, true);
     hk__switch(&co->at.context, &s->back, failed ? HK_FAILED : HK_RETURNED, value);
@@ -174,7 +174,7 @@ hk_step hk__coro_send_slow(hk_coro *co, void *value)
     case HK__BOUND: return hk__refused(-EALREADY);
     default: break;
     }
-    if ((state & ~(uintptr_t)(HK__STACKLESS | HK__IN_CALL)) != (uintptr_t)&hk__here)
+    if ((state & ~(uintptr_t)(HK__STACKLESS | HK__IN_CALL | HK__CLOSING)) != (uintptr_t)&hk__here)
         return hk__refused(-EALREADY);
     if (state & HK__IN_CALL) return resume_in_call(co, value);
     return state & HK__STACKLESS ? hk__stackless_send(co, value) : hk__coro_resume(co, value);
@@ -186,6 +186,8 @@ hk_step hk_coro_throw(hk_coro *co, int error)
     uintptr_t state = state_of(co);
     if (state == HK__FINISHED || (state == HK__CREATED && finish_unstarted(co)))
         return (hk_step){ .outcome = HK_FAILED, .error = error };
+    if ((state & ~(uintptr_t)HK__STACKLESS) == (uintptr_t)&hk__here)
+        hk__why_lend(hk__here.self, co, error);
     return hk_coro_send(co, hk_val(error));
 }
 
@@ -262,16 +264,25 @@ int hk_coro_next(hk_coro *co, void **ret_value)
     }
 }
 
+/* The calls of a driven inner one go up: nobody here serves them. */
+static hk_step hand_up(hk_coro *inner, hk_step step)
+{
+    while (step.outcome == HK_TRAPPED) step = hk_coro_send(inner, hk_val(hk_trap(step.call)));
+    return step;
+}
+
 void *hk_coro_delegate(hk_coro *inner)
 {
-    hk_step step = hk_coro_send(inner, NULL);
+    hk_step step = hand_up(inner, hk_coro_send(inner, NULL));
     while (step.outcome == HK_YIELDED) {
         void *sent = hk_yield(step.value);
         if (sent == hk_val(-ECANCELED)) {
-            step = hk_coro_close(inner);
+            step = hand_up(inner, hk_coro_close(inner));
+            if (step.outcome == HK_YIELDED) return hk_val(-EBUSY);
             return step.outcome == HK_FAILED || step.outcome == HK_REFUSED ? step.value : sent;
         }
-        step = hk_coro_send(inner, sent);
+        step = hand_up(inner, hk_is_err(sent) ? hk_coro_throw(inner, (int)hk_num(sent))
+                                              : hk_coro_send(inner, sent));
     }
     return step.outcome == HK_FINISHED ? NULL : step.value;
 }

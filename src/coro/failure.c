@@ -43,10 +43,25 @@ const char *hk_why(void)
     return me != NULL && me->why != NULL ? me->why->text : "";
 }
 
-void hk__why_pass(hk_coro *from, hk_coro *to)
+/* Only with its own error: what was said of another, handled meanwhile, would mislead. */
+void hk__why_pass(hk_coro *from, hk_coro *to, intptr_t error)
 {
-    if (from->why == NULL) return;
-    free(to->why);
-    to->why = from->why;
+    struct hk__why *why = from->why;
     from->why = NULL;
+    if (why != NULL && why->error == error) {
+        free(to->why);
+        to->why = why;
+    } else {
+        free(why);
+    }
+}
+
+void hk__why_lend(const hk_coro *from, hk_coro *to, intptr_t error)
+{
+    if (from->why == NULL || from->why->error != error) return;
+    struct hk__why *why = malloc(sizeof *why);
+    if (why == NULL) return;
+    *why = *from->why;
+    free(to->why);
+    to->why = why;
 }

@@ -45,23 +45,33 @@ hk_step hk__stackless_send(hk_coro *co, void *value)
         state += HK__IN_CALL;
     } else if (step.outcome != HK_YIELDED) {
         state = HK__FINISHED;
-        if (step.outcome == HK_FAILED) hk__why_pass(co, me);
+        if (step.outcome == HK_FAILED) hk__why_pass(co, me, step.error);
     }
     __atomic_store_n(&co->state, state, __ATOMIC_RELAXED);
+    return step;
+}
+
+/* The inner one's cleanup may call: then the close is not over, and the mark in its state remembers
+ * so until the call is answered. */
+static hk_step go_on_closing(hk_coro *inner, hk_step step)
+{
+    if (step.outcome == HK_TRAPPED)
+        __atomic_fetch_or(&inner->state, (uintptr_t)HK__CLOSING, __ATOMIC_RELAXED);
+    else if (step.outcome == HK_YIELDED)
+        step = hk__refused(-EBUSY);
+    else if (step.outcome == HK_RETURNED || step.outcome == HK_FINISHED)
+        step = hk__step(HK_FAILED, hk_val(-ECANCELED));
     return step;
 }
 
 /* One round of HK_DELEGATE; an ended inner as its value or error. */
 hk_step hk__stackless_delegate(hk_coro *inner, void *in, bool fresh)
 {
-    hk_step step;
-    if (!fresh && in == hk_val(-ECANCELED) && !(inner->state & HK__IN_CALL)) {
-        step = hk_coro_close(inner);
-        if (step.outcome == HK_RETURNED || step.outcome == HK_FINISHED)
-            step = hk__step(HK_FAILED, in);
-    } else {
-        step = hk_coro_send(inner, in);
-    }
-    if (step.outcome == HK_FINISHED) step.value = NULL;
-    return step;
+    if (fresh) return hk_coro_send(inner, in);
+    uintptr_t state = __atomic_load_n(&inner->state, __ATOMIC_RELAXED);
+    bool called = state > HK__BOUND && (state & HK__IN_CALL);
+    if (called && (state & HK__CLOSING)) return go_on_closing(inner, hk_coro_send(inner, in));
+    if (called || !hk_is_err(in)) return hk_coro_send(inner, in);
+    if (in == hk_val(-ECANCELED)) return go_on_closing(inner, hk_coro_close(inner));
+    return hk_coro_throw(inner, (int)hk_num(in));
 }

@@ -197,7 +197,7 @@ static void *run_main(void *arg)
     struct main_task *m = arg;
     m->value = m->fn(m->arg);
     if (!hk_is_err(m->value)) return NULL;
-    hk__why_pass(hk__here.self, m->sched->thread);
+    hk__why_pass(hk__here.self, m->sched->thread, hk_num(m->value));
     kill_all(m->sched);
     return NULL;
 }

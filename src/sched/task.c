@@ -153,6 +153,12 @@ void hk__task_kill(hk_coro *t)
     hk__task_wake(t->sched, t);
 }
 
+/* What was said of this error; NULL: nothing. */
+static const char *why_of(const hk_coro *t, int error)
+{
+    return t->why != NULL && t->why->error == error ? t->why->text : NULL;
+}
+
 static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
 {
     bool failed = hk_is_err(value);
@@ -161,13 +167,15 @@ static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
     ret_exit->how = !failed                                              ? HK_END_RETURNED
                     : t->state == HK__TASK_KILLED && error == -ECANCELED ? HK_END_CANCELLED
                                                                          : HK_END_FAILED;
-    if (failed && t->why != NULL) snprintf(ret_exit->why, sizeof ret_exit->why, "%s", t->why->text);
+    const char *why = failed ? why_of(t, error) : NULL;
+    if (why != NULL) snprintf(ret_exit->why, sizeof ret_exit->why, "%s", why);
 }
 
 /* Nobody waited for a task that failed. */
 static void report(const hk_sched *s, const hk_coro *t, int error)
 {
-    const char *why = t->why != NULL ? t->why->text : strerrordesc_np(-error);
+    const char *why = why_of(t, error);
+    if (why == NULL) why = strerrordesc_np(-error);
     hk_failure failure = { t->tid, hk__task_name(t), error, why != NULL ? why : "unknown error" };
     if (s->unhandled != NULL)
         s->unhandled(&failure);
