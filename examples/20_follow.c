@@ -71,5 +71,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s FILE PATTERN [COUNT]\n", argv[0]);
         return 2;
     }
-    return hk_run(start, argv, NULL) < 0;
+    int r = hk_run(start, argv, NULL);
+    if (r < 0) fprintf(stderr, "%s: %s\n", argv[0], hk_why());
+    return r < 0;
 }

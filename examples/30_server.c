@@ -126,7 +126,7 @@ static void *page(struct connection *c)
 {
     HK_FD(fd, c->fd);
     hk_task_name("page for client %d", c->port);
-    hk_tid guard = hk_go(HK_ROOT, limit, hk_task_self(), HK_SEC(10));
+    hk_tid guard = hk_go(HK_ROOT, limit, hk_task_self(), HK_SEC(5));
     bool head_only = false;
     int status = read_request(fd, &head_only);
     if (status > 0) {

@@ -22,12 +22,15 @@ count() {
 }
 
 names=("$@")
-[ $# -gt 0 ] || names=(layers rooms style docs headers must_not_compile symbols)
+[ $# -gt 0 ] || names=(layers rooms style docs headers must_not_compile symbols listings)
 for name in "${names[@]}"; do
     count "$name (self-test)" "scripts/check_$name.py" --self-test
     count "$name" "scripts/check_$name.py"
 done
-[ $# -gt 0 ] || count "transcripts (self-test)" scripts/check_transcripts.py --self-test
+if [ $# = 0 ]; then
+    count "transcripts (self-test)" scripts/check_transcripts.py --self-test
+    count "examples (self-test)" scripts/check_examples.py --self-test
+fi
 printf '%s' "$skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Usage: test_all.sh. The matrix: the tests (slow ones too) and the transcripts under each compiler,
+# Usage: test_all.sh. The matrix: the tests (slow ones too) and the examples under each compiler,
 # sanitizer, machine and way of switching contexts, each in a build folder of its own, build-PART.
 # ONLY=part runs one. The last line sums up: `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
@@ -31,6 +31,7 @@ build_and_test() {
     part "$name: tests" $wrapper "$dir/tests/hocket_tests" $slow --time-factor $factor
     BUILD=$dir WRAPPER=$wrapper TIME_FACTOR=$factor \
         part "$name: transcripts" scripts/check_transcripts.py
+    BUILD=$dir WRAPPER=$wrapper TIME_FACTOR=$factor part "$name: examples" scripts/check_examples.py
 }
 
 run_gcc()        { CC=gcc CXX=g++ build_and_test gcc ""; }
