@@ -14,6 +14,7 @@
  * of all coroutines would share a few sets of the cache. */
 #include "coro/stack.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -86,7 +87,9 @@ static struct place *pop(struct place **list)
 static struct place *fetch_cold(unsigned size_class)
 {
     struct hk__slab *slab;
+    int error = errno; /* belongs to whoever runs */
     char *stack = hk__slab_take(size_class, &slab);
+    errno = error;
     if (!stack) return NULL;
     size_t index = (size_t)(stack - slab->low) / slab->stack_size;
     struct place *place = (struct place *)(void *)(stack + slab->stack_size) - 1;
@@ -184,12 +187,14 @@ static void cool(struct batch *batch)
 {
     size_t page = hk__page_size();
     const struct iovec *memory = batch->memory;
+    int error = errno;
     long done = syscall(SYS_process_madvise, THIS_PROCESS, memory, batch->count, MADV_DONTNEED, 0);
     for (unsigned i = 0; i < batch->count; i++) {
         if (done <= 0) madvise(memory[i].iov_base, memory[i].iov_len, MADV_DONTNEED);
         hk__slab_return(batch->slab[i], (char *)memory[i].iov_base - page);
         done -= (long)memory[i].iov_len;
     }
+    errno = error;
 }
 
 bool hk__stack_trim(void)

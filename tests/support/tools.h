@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Which tools watch this run: some tests are for one of them, some are not for any. */
+#ifndef SUPPORT_TOOLS_H
+#define SUPPORT_TOOLS_H
+
+#include <stdbool.h>
+
+#include <hocket/coro.h>
+
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#define ON_VALGRIND RUNNING_ON_VALGRIND
+#else
+#define ON_VALGRIND 0
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(HK__ASAN) || defined(HK__TSAN)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* Whether this is the real machine with nobody between: memory and addresses are what they seem. */
+static inline bool tools_none(void) { return !SANITIZED && !ON_VALGRIND; }
+
+#endif
