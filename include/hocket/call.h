@@ -83,7 +83,10 @@ static inline void hk_call_complete(hk_call *call, intptr_t result)
     if (HK__UNLIKELY(state == HK__CALL_SETTLED)) hk__call_misuse(call, "was completed twice");
     call->result = result;
     call->state = HK__CALL_SETTLED;
-    if (state != HK__CALL_HANDLING) call->driver->complete(call->driver, call, result);
+    if (state == HK__CALL_HANDLING) return;
+    if (HK__UNLIKELY(call->driver == NULL))
+        hk__call_misuse(call, "was completed, but no driver has accepted it");
+    call->driver->complete(call->driver, call, result);
 }
 
 /* The number of the task that made a call.

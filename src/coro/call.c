@@ -31,6 +31,8 @@ bool hk__call_abort(hk_call *call, intptr_t result)
     if (call->abort_asked || call->type->abort == NULL) return false;
     call->abort_asked = 1;
     if (call->type->abort(call) != HK_ABORTED) return false;
+    if (call->state == HK__CALL_SETTLED)
+        hk__call_misuse(call, "was completed by its abort, which says that nothing comes");
     call->result = result;
     call->state = HK__CALL_SETTLED;
     return true;

@@ -194,10 +194,9 @@ hk_step hk_coro_throw(hk_coro *co, int error)
 hk_step hk_coro_close(hk_coro *co)
 {
     if (co == NULL) return hk__refused(-EINVAL);
-    uintptr_t state = state_of(co);
-    if (state == HK__FINISHED) return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
-    if (state == HK__CREATED && finish_unstarted(co))
+    if (state_of(co) == HK__CREATED && finish_unstarted(co))
         return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
+    if (state_of(co) == HK__FINISHED) return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
     hk_step step = hk_coro_send(co, hk_val(-ECANCELED));
     if (step.outcome == HK_YIELDED) return hk__refused(-EBUSY);
     if (step.outcome == HK_FAILED && step.error == -ECANCELED)
@@ -234,7 +233,7 @@ static void drop(hk__stackful *s)
             s->coro.name != NULL ? s->coro.name : "coroutine");
     me->state = HK__BOUND;
     hk__at_end_run(s);
-    me->state = state;
+    if (me->state == HK__BOUND) me->state = state; /* else a handler has killed it */
     set_state(&s->coro, HK__FINISHED);
     free_coroutine(&s->coro);
 }
@@ -287,19 +286,27 @@ void *hk_coro_delegate(hk_coro *inner)
     return step.outcome == HK_FINISHED ? NULL : step.value;
 }
 
+void hk__yield_unconsumed(const hk_coro *task)
+{
+    hk__misuse("task %lld '%s' yields a value that nobody consumes: hk_sched_yield gives up the "
+               "processor",
+               (long long)task->tid, hk__coro_name(task));
+}
+
+void hk__yield_of_error(const hk_coro *co, const void *value)
+{
+    hk__misuse("'%s' yields the error %d: errors are sent and returned, never yielded",
+               hk__coro_name(co), (int)hk_num(value));
+}
+
 void hk__yield_misuse(const hk_coro *me, const void *value)
 {
     if (me == NULL || (me->state == HK__BOUND && me->root == NULL && me->leaf == me))
         hk__misuse("hk_yield outside any coroutine");
-    const char *name = me->name != NULL ? me->name : me->tid != 0 ? "task" : "coroutine";
     if (me->leaf == NULL)
-        hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there", name);
-    if (me->state == HK__TASK || me->state == HK__TASK_KILLED)
-        hk__misuse("task %lld '%s' yields a value that nobody consumes: hk_sched_yield gives up "
-                   "the processor",
-                   (long long)me->tid, name);
-    if (hk_is_err(value))
-        hk__misuse("'%s' yields the error %d: errors are sent and returned, never yielded", name,
-                   (int)hk_num(value));
-    hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", name);
+        hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there",
+                   hk__coro_name(me));
+    if (me->state == HK__TASK || me->state == HK__TASK_KILLED) hk__yield_unconsumed(me);
+    if (hk_is_err(value)) hk__yield_of_error(me, value);
+    hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", hk__coro_name(me));
 }

@@ -17,6 +17,13 @@ struct hk__why {
 bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
                   void (*end)(hk__stackful *self, void *value));
 void hk__coro_main(hk_coro *co) __attribute__((noreturn, used));
+/* Misuse: a task yields an item; an error is yielded. */
+void hk__yield_unconsumed(const hk_coro *task) __attribute__((noreturn, cold));
+void hk__yield_of_error(const hk_coro *co, const void *value) __attribute__((noreturn, cold));
+static inline const char *hk__coro_name(const hk_coro *co)
+{
+    return co->name != NULL ? co->name : co->tid != 0 ? "task" : "coroutine";
+}
 /* Frees what belongs to a coroutine besides its stack. */
 void hk__coro_clear(hk_coro *co);
 static inline hk_step hk__refused(int error)

@@ -43,7 +43,9 @@ hk_step hk__stackless_send(hk_coro *co, void *value)
         co->call = step.call;
         if (step.call->state == HK__CALL_NEW) step.call->driver = NULL;
         state += HK__IN_CALL;
-    } else if (step.outcome != HK_YIELDED) {
+    } else if (step.outcome == HK_YIELDED) {
+        if (HK__UNLIKELY(hk_is_err(step.value))) hk__yield_of_error(co, step.value);
+    } else {
         state = HK__FINISHED;
         if (step.outcome == HK_FAILED) hk__why_pass(co, me, step.error);
     }

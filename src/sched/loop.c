@@ -56,7 +56,7 @@ static void run_stackless(hk_sched *s, hk_coro *t)
         hk_step step = t->at.stackless.step(t, in);
         hk__here.self = s->thread;
         if (step.outcome != HK_TRAPPED) {
-            if (step.outcome == HK_YIELDED) hk__yield_misuse(t, NULL);
+            if (step.outcome == HK_YIELDED) hk__yield_unconsumed(t);
             end_stackless(t, step.value);
             return;
         }

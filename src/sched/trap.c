@@ -85,7 +85,7 @@ static hk__jump nobody(const hk_coro *self, hk_call *call)
 {
     if (self != NULL && self->leaf == NULL)
         hk__misuse("call '%s': hk_trap inside the stackless step of '%s': HK_AWAIT waits there",
-                   call->type->name, hk__task_name(self));
+                   call->type->name, hk__coro_name(self));
     call->result = -ENOSYS;
     call->state = HK__CALL_SETTLED;
     return (hk__jump){ NULL, NULL };
@@ -97,6 +97,8 @@ hk__jump hk__trap_begin(hk_call *call)
     hk_coro *t = self != NULL ? self->root : NULL;
     if (HK__UNLIKELY(t == NULL)) return nobody(self, call);
     if (HK__UNLIKELY(t->state != HK__TASK && t->state != HK__TASK_KILLED)) {
+        if (t->state == HK__BOUND)
+            hk__call_misuse(call, "is made in an at_end handler of a stack that was dropped");
         hk__call_hand_up(self, call);
         return (hk__jump){ NULL, NULL };
     }
