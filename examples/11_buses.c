@@ -39,17 +39,15 @@ static void read_field(char *field, size_t size)
     field[used] = '\0';
 }
 
-/* Events in, buses out. */
+/* Events in, buses out. An event is the sender's: it is gone after the next yield. */
 static void *buses(void *target)
 {
     struct bus bus = { 0 };
     struct event *event;
     while (!hk_is_err(event = hk_yield(NULL))) {
-        if (event->kind == TEXT) continue;
-        int field = field_named(event->text);
-        if (event->kind == START && field < FIELDS)
-            read_field(bus.field[field], sizeof bus.field[field]);
+        int field = event->kind == START ? field_named(event->text) : FIELDS;
         if (event->kind == END && strcmp(event->text, "bus") == 0) hk_coro_send(target, &bus);
+        if (field < FIELDS) read_field(bus.field[field], sizeof bus.field[field]);
     }
     return NULL;
 }

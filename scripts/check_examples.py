@@ -457,6 +457,28 @@ def many_tasks():
           "%d tasks slept, up to %d at once\n" % (count, count), "many_tasks")
 
 
+@test
+def installed_and_used():
+    """What the README says of programs of one's own, in a folder instead of the system."""
+    if FACTOR > 1:
+        return  # sanitizers and emulators are no option of pkg-config's
+    with tempfile.TemporaryDirectory() as root:
+        status, _, errors = run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
+        equal((status, errors), (0, ""), "meson install")
+        where = subprocess.check_output(["find", root, "-name", "hocket.pc"], text=True).strip()
+        flags = subprocess.check_output(
+            ["pkg-config", "--cflags", "--libs", "hocket"], text=True,
+            env=dict(os.environ, PKG_CONFIG_PATH=os.path.dirname(where),
+                     PKG_CONFIG_SYSROOT_DIR=root)).split()
+        source = os.path.join(ROOT, "examples/01_hocket.c")
+        program = os.path.join(root, "a.out")
+        equal(run("cc", "-o", program, source, *flags), (0, b"", ""), "cc")
+        library = os.path.dirname(os.path.dirname(where))
+        status, out, _ = run("env", "LD_LIBRARY_PATH=" + library, program)
+        with open(os.path.join(ROOT, "tests/transcripts/hocket.txt"), "rb") as file:
+            equal((status, out), (0, file.read()), "the program")
+
+
 # ---- The programs by which the interface was designed ----
 
 @test
