@@ -133,9 +133,8 @@ static inline void hk__call_init(hk_call *call, const hk_call_type *type)
 }
 
 typedef struct hk__timer {
-    int64_t deadline;  /* ns; while it waits to be armed: the duration */
-    uint32_t index;    /* in the heap */
-    uint32_t sequence; /* equal deadlines: in order of creation */
+    int64_t deadline; /* ns; until it is armed: the duration */
+    struct hk__timer *next, *prev;
 } hk__timer;
 
 /* A sleep as a value, for stackless steps: hk_sleep_prepare(&f->sleep, HK_MS(5)); HK_AWAIT(co,
@@ -155,7 +154,8 @@ static inline void hk_sleep_prepare(hk_sleep_call *sleep, int64_t ns)
     sleep->timer.deadline = ns;
 }
 
-HK_API hk__jump hk__yield_begin(int *ret_result);
+/* Where to go; where `to` is NULL, `from` is the result. */
+HK_API hk__jump hk__yield_begin(void);
 
 /* Gives up the processor: the task goes to the tail of the ready queue. A system call, so right
  * inside a generator too.
@@ -164,10 +164,11 @@ HK_API hk__jump hk__yield_begin(int *ret_result);
  * Threads: any that drives. */
 static inline int hk_sched_yield(void)
 {
-    int result;
     hk_coro *me = hk__here.self;
-    hk__jump_over(me, hk__yield_begin(&result));
-    return result;
+    hk__jump jump = hk__yield_begin();
+    if (jump.to == NULL) return (int)hk_num(jump.from);
+    hk__jump_over(me, jump);
+    return 0;
 }
 
 /* Sleeps; never less than asked.

@@ -34,8 +34,7 @@ static int stall(struct hk__io *io, hk_accept_call *self)
     int r = hk__io_park(io);
     if (r < 0) return r;
     self->timer.deadline = BACK_OFF;
-    r = hk__timer_start(io->s, &self->timer);
-    if (r < 0) return r;
+    hk__timer_start(io->s, &self->timer);
     hk_accept_call **last = &io->s->descriptors.stalled;
     while (*last != NULL) last = &(*last)->next;
     *last = self;

@@ -43,8 +43,7 @@ static int pause_it(struct hk__io *io, hk_connect_call *self)
     int r = hk__io_park(io);
     if (r < 0) return r;
     self->timer.deadline = BACK_OFF;
-    r = hk__timer_start(io->s, &self->timer);
-    if (r < 0) return r;
+    hk__timer_start(io->s, &self->timer);
     self->paused = true;
     io->d->paused |= HK__WRITABLE;
     return 0;

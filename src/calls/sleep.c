@@ -20,8 +20,8 @@ void hk__sleep_handle(hk_call *call)
         hk_call_complete(call, 0);
     } else if (sleep_of(call)->timer.deadline <= 0) {
         hk__yield_handle(call);
-    } else if (hk__timer_start(s, &sleep_of(call)->timer) < 0) {
-        hk_call_complete(call, -ENOMEM);
+    } else {
+        hk__timer_start(s, &sleep_of(call)->timer);
     }
 }
 

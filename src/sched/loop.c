@@ -29,7 +29,10 @@ static void run_stackful(hk_sched *s, hk_coro *t)
         hk_call *call = s->on_loop;
         s->on_loop = NULL;
         t = call->task;
-        if (!hk__call_begin(s, t, call)) break;
+        if (call->done != NULL)
+            hk__call_forward(s, t, call);
+        else if (!hk__call_begin(s, t, call))
+            break;
         switch_to(s, t);
     }
     hk__task_reap(s);
@@ -97,9 +100,8 @@ static bool anything_posted(const hk_sched *s)
 
 bool hk__loop_deadlocked(const hk_sched *s)
 {
-    return !hk__ready_any(s) && s->timers.count == 0 && s->timers.fresh_count == 0 &&
-           s->descriptors.waiting == 0 && __atomic_load_n(&s->inbox.holds, __ATOMIC_ACQUIRE) <= 0 &&
-           !anything_posted(s);
+    return !hk__ready_any(s) && s->timers.count == 0 && s->descriptors.waiting == 0 &&
+           __atomic_load_n(&s->inbox.holds, __ATOMIC_ACQUIRE) <= 0 && !anything_posted(s);
 }
 
 /* How long to wait for the world: not at all where there is work, or nothing to wait for. */

@@ -49,7 +49,6 @@ static void finish(hk_sched *s)
     if (s->world != NULL) s->world->table->destroy(s->world);
     free(s->ready.slot);
     free(s->map.slot);
-    free(s->timers.heap);
     give_memory(s);
 }
 
@@ -64,7 +63,6 @@ hk_sched *hk_sched_create(const hk_run_options *options)
     s->stack = options->stack;
     s->grace = options->grace != 0 ? options->grace : HK_SEC(1);
     s->unhandled = options->unhandled;
-    s->timers.fresh_tail = &s->timers.fresh;
     int r = hk__world_epoll(&s->world);
     if (r == 0) r = hk__descriptors_open(s);
     if (r == 0) r = hk__ready_reserve(s, 1);
@@ -75,6 +73,7 @@ hk_sched *hk_sched_create(const hk_run_options *options)
         return NULL;
     }
     s->now = s->world->table->now(s->world);
+    hk__timers_open(s);
     s->inbox.sleeping = true; /* outside run and step: a post makes the descriptor readable */
     s->inbox.open = true;
     hk__signal_ignore_pipe();

@@ -41,18 +41,16 @@ struct hk__task_map {
     int64_t last; /* tid given out */
 };
 
-/* Deadlines: a 4-ary heap. Timers started in this pass wait in `fresh` until the clock is read, so
- * that starting one reads no clock and none fires early. */
-struct hk__timer_entry {
-    int64_t deadline;
-    hk__timer *timer;
-};
+/* Deadlines: a wheel; see timer.c. Timers started in this pass wait in `fresh` until the clock is
+ * read. */
+enum { HK__TIMER_LEVELS = 11 };
 struct hk__timers {
-    struct hk__timer_entry *heap;
-    uint32_t count, capacity;
-    uint32_t sequence;
-    uint32_t fresh_count;
-    hk__timer *fresh, **fresh_tail;
+    uint64_t now;                     /* of the wheel */
+    uint32_t count;                   /* fresh ones too */
+    uint32_t levels;                  /* a bit for each that is not empty */
+    uint64_t slots[HK__TIMER_LEVELS]; /* likewise */
+    hk__timer fresh, due;             /* heads of rings */
+    hk__timer wheel[HK__TIMER_LEVELS][64];
 };
 
 struct hk__post {
@@ -127,7 +125,8 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task);
 /* task.c */
 hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_options *options);
 hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
-hk_coro *hk__task_here(void); /* the task that runs, or NULL */
+/* The task that runs, or NULL: outside any, or where somebody else drives. */
+hk_coro *hk__task_here(void);
 void hk__task_kill(hk_coro *task);
 /* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the
  * caller's. */
@@ -143,6 +142,8 @@ static inline const char *hk__task_name(const hk_coro *task)
 /* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or
  * queued. */
 bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call);
+/* The same for a call that a driver forwards: it is told by done, and t goes on in either case. */
+bool hk__call_forward(hk_sched *s, hk_coro *t, hk_call *call);
 /* Saves task t, whose leaf is self, and picks who runs next on this thread. */
 hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t);
 void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result);
@@ -156,14 +157,14 @@ static inline hk_sched *hk__sched_of(const hk_call *call)
                : NULL;
 }
 
-/* timer.c. A timer lies behind the call whose handler is run again when it fires: struct { hk_call
- * call; hk__timer timer; }.
- * start: deadline holds the duration. -ENOMEM: nothing was started. */
-int hk__timer_start(hk_sched *s, hk__timer *timer);
+/* timer.c. A timer lies directly behind the call whose handler is run again when it fires:
+ * struct { hk_call call; hk__timer timer; }. start: deadline holds the duration, > 0. */
+void hk__timers_open(hk_sched *s);
+void hk__timer_start(hk_sched *s, hk__timer *timer);
 void hk__timer_stop(hk_sched *s, hk__timer *timer);
 void hk__timers_arm(hk_sched *s);
 void hk__timers_expire(hk_sched *s);
-int64_t hk__timers_next(const hk_sched *s); /* the earliest deadline; INT64_MAX: none */
+int64_t hk__timers_next(const hk_sched *s); /* when to look again; INT64_MAX: never */
 
 /* descriptor.c */
 int hk__descriptors_open(hk_sched *s);

@@ -19,6 +19,8 @@ static hk_sched *here(void) { return hk__here.sched; }
 hk_coro *hk__task_here(void)
 {
     hk_coro *self = hk__here.self;
+    while (self != NULL && self->leaf == NULL && self->state == HK__BOUND)
+        self = self->at.stackless.borrowed; /* a step runs as part of who resumed it */
     hk_coro *t = self == NULL || self->leaf == NULL ? self : self->root;
     return t != NULL && (t->state == HK__TASK || t->state == HK__TASK_KILLED) ? t : NULL;
 }

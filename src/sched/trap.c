@@ -12,7 +12,10 @@
 
 enum { PREFETCH = 8 };
 
-hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t)
+static const hk__jump stay = { NULL, NULL };
+
+/* Saves task t, whose leaf is self, and picks who runs next on this thread. */
+static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro *self, hk_coro *t)
 {
     struct hk__ready *r = &s->ready;
     t->leaf = self;
@@ -24,8 +27,7 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t)
             __builtin_prefetch(later);
             __builtin_prefetch(later - 64);
             __builtin_prefetch(later - 128);
-            if (HK__UNLIKELY(next == t))
-                return (hk__jump){ NULL, NULL }; /* never switch to yourself */
+            if (HK__UNLIKELY(next == t)) return stay; /* never switch to yourself */
             hk__here.self = next->leaf;
             return (hk__jump){ &t->at.context, &next->at.context };
         }
@@ -33,6 +35,8 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t)
     hk__here.self = s->thread;
     return (hk__jump){ &t->at.context, &s->loop };
 }
+
+hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t) { return park(s, self, t); }
 
 /* A cancelled task calls: nothing of the call happens. It costs budget, so that a task that ignores
  * it starves nobody. */
@@ -64,6 +68,15 @@ static inline bool refused(const hk_coro *t, const hk_call *call)
     return HK__UNLIKELY(t->state == HK__TASK_KILLED) && !(call->type->flags & HK_CALL_NO_REFUSAL);
 }
 
+/* A call that completed at once may go on, until the budget is spent. */
+static inline bool may_go_on(hk_sched *s, hk_coro *t)
+{
+    if (HK__LIKELY(--s->budget > 0)) return true;
+    s->budget = HK__BUDGET;
+    hk__ready_push(s, t);
+    return false;
+}
+
 bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
@@ -74,10 +87,7 @@ bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
         t->call = call;
         return false;
     }
-    if (HK__LIKELY(--s->budget > 0)) return true;
-    s->budget = HK__BUDGET;
-    hk__ready_push(s, t);
-    return false;
+    return may_go_on(s, t);
 }
 
 /* hk_trap where no driver is above. */
@@ -91,47 +101,72 @@ static hk__jump nobody(const hk_coro *self, hk_call *call)
     return (hk__jump){ NULL, NULL };
 }
 
+/* For a handler that asked for the loop's stack. Nothing else runs until the loop has seen to it. */
+static hk__jump go_to_loop(hk_sched *s, hk_coro *self, hk_coro *t, hk_call *call)
+{
+    call->task = t;
+    s->on_loop = call;
+    t->leaf = self;
+    hk__here.self = s->thread;
+    return (hk__jump){ &t->at.context, &s->loop };
+}
+
+/* What hk__trap_begin leaves: killed tasks, drivers that are not ours, handlers for the loop. */
+static __attribute__((noinline)) hk__jump trap_slowly(hk_coro *self, hk_coro *t, hk_call *call)
+{
+    if (t == NULL) return nobody(self, call);
+    if (t->state == HK__BOUND)
+        hk__call_misuse(call, "is made in an at_end handler of a stack that was dropped");
+    if (t->state != HK__TASK && t->state != HK__TASK_KILLED) {
+        hk__call_hand_up(self, call);
+        return stay;
+    }
+    hk_sched *s = hk__here.sched;
+    if (call->type->flags & HK_CALL_ON_LOOP) return go_to_loop(s, self, t, call);
+    return hk__call_begin(s, t, call) ? stay : park(s, self, t);
+}
+
 hk__jump hk__trap_begin(hk_call *call)
 {
     hk_coro *self = hk__here.self;
     hk_coro *t = self != NULL ? self->root : NULL;
-    if (HK__UNLIKELY(t == NULL)) return nobody(self, call);
-    if (HK__UNLIKELY(t->state != HK__TASK && t->state != HK__TASK_KILLED)) {
-        if (t->state == HK__BOUND)
-            hk__call_misuse(call, "is made in an at_end handler of a stack that was dropped");
-        hk__call_hand_up(self, call);
-        return (hk__jump){ NULL, NULL };
-    }
+    const hk_call_type *type = call->type;
+    if (HK__UNLIKELY(t == NULL || t->state != HK__TASK || type->flags & HK_CALL_ON_LOOP))
+        return trap_slowly(self, t, call);
     hk_sched *s = hk__here.sched;
-    if (HK__UNLIKELY(call->type->flags & HK_CALL_ON_LOOP)) {
-        call->task = t;
-        s->on_loop = call;
-        t->leaf = self;
-        hk__here.self = s->thread;
-        return (hk__jump){ &t->at.context, &s->loop };
+    call->driver = &s->driver;
+    call->task = t;
+    call->state = HK__CALL_HANDLING;
+    type->handle(call);
+    if (HK__LIKELY(call->state == HK__CALL_SETTLED)) {
+        if (may_go_on(s, t)) return stay;
+    } else {
+        call->state = HK__CALL_PARKED;
+        call->since = s->now;
+        t->call = call;
     }
-    if (HK__LIKELY(hk__call_begin(s, t, call))) return (hk__jump){ NULL, NULL };
-    return hk__task_park(s, self, t);
+    return park(s, self, t);
 }
 
-hk__jump hk__yield_begin(int *ret_result)
+/* A yield in a task that was killed, to a driver that is not ours, or where nobody drives. */
+static __attribute__((noinline)) hk__jump yield_slowly(void)
+{
+    hk_call call;
+    hk__call_init(&call, &hk__yield_type);
+    return (hk__jump){ hk_val(hk_trap(&call)), NULL };
+}
+
+hk__jump hk__yield_begin(void)
 {
     hk_coro *self = hk__here.self;
     hk_coro *t = self != NULL ? self->root : NULL;
-    if (HK__LIKELY(t != NULL && t->state == HK__TASK)) {
-        hk_sched *s = hk__here.sched;
-        *ret_result = 0;
-        hk__ready_push(s, t);
-        return hk__task_park(s, self, t);
-    }
-    hk_call call;
-    hk__call_init(&call, &hk__yield_type);
-    *ret_result = (int)hk_trap(&call);
-    return (hk__jump){ NULL, NULL };
+    if (HK__UNLIKELY(t == NULL || t->state != HK__TASK)) return yield_slowly();
+    hk_sched *s = hk__here.sched;
+    hk__ready_push(s, t);
+    return park(s, self, t);
 }
 
-/* A driver forwards a call of its own strand: it is told by done, its task is not resumed. */
-static bool forward(hk_sched *s, hk_coro *t, hk_call *call)
+bool hk__call_forward(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
     call->task = t;
@@ -140,11 +175,20 @@ static bool forward(hk_sched *s, hk_coro *t, hk_call *call)
     return true;
 }
 
+static bool start_forwarded(hk_coro *self, hk_coro *t, hk_call *call)
+{
+    hk_sched *s = t->sched;
+    if (!(call->type->flags & HK_CALL_ON_LOOP) || self->leaf == NULL)
+        return hk__call_forward(s, t, call);
+    hk__jump_over(self, go_to_loop(s, self, t, call));
+    return call->state == HK__CALL_SETTLED;
+}
+
 bool hk_call_start(hk_call *call)
 {
     hk_coro *self = hk__here.self, *t = hk__task_here();
     if (call->done != NULL) {
-        if (t != NULL) return forward(t->sched, t, call);
+        if (t != NULL && (t == self || self->leaf != NULL)) return start_forwarded(self, t, call);
         call->result = -ENOSYS;
         call->state = HK__CALL_SETTLED;
         return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers: never early, equal deadlines in order, and the heap against a sorted list under random programs, on a clock that
+/* Timers: never early, equal deadlines in order, and the wheel against a sorted list under random programs, on a clock that
  * the test holds in its hand. */
 #include "sched/sched.h"
 
@@ -50,14 +50,15 @@ static void start(hk_sched *s, struct timed *t, int64_t duration)
                          .deadline = INT64_MAX,
                          .order = order++,
                          .running = true };
-    CHECK_EQ(hk__timer_start(s, &t->timer), 0);
+    hk__timer_start(s, &t->timer);
 }
 
 static hk_sched *make(void)
 {
     hk_sched *s = calloc(1, sizeof *s);
     s->world = &fake_world;
-    s->timers.fresh_tail = &s->timers.fresh;
+    s->now = clock_now;
+    hk__timers_open(s);
     return s;
 }
 static void pass(hk_sched *s)
@@ -70,7 +71,7 @@ static void pass(hk_sched *s)
 
 enum { TIMERS = 300 };
 
-/* Everything due has fired, nothing else has; the earliest is what the heap says it is. */
+/* Everything due has fired, nothing else has; the wheel never sleeps past the earliest. */
 static void compare(const hk_sched *s, const struct timed *t)
 {
     int64_t next = INT64_MAX;
@@ -79,7 +80,7 @@ static void compare(const hk_sched *s, const struct timed *t)
         CHECK(t[i].deadline > clock_now);
         if (t[i].deadline < next) next = t[i].deadline;
     }
-    CHECK_EQ(hk__timers_next(s), next);
+    CHECK(hk__timers_next(s) <= next && hk__timers_next(s) > clock_now);
 }
 
 /* The durations of fresh timers count from now. */
@@ -90,7 +91,7 @@ static void model_arms(struct timed *t)
             t[i].deadline = clock_now + t[i].timer.deadline;
 }
 
-TEST(the_heap_agrees_with_a_sorted_list)
+TEST(the_wheel_agrees_with_a_sorted_list)
 {
     for (unsigned seed = 1; seed <= 40; seed++) {
         srand(seed);
@@ -99,22 +100,20 @@ TEST(the_heap_agrees_with_a_sorted_list)
         for (int step = 0; step < 2000; step++) {
             struct timed *one = &t[rand() % TIMERS];
             if (!one->running) {
-                start(s, one, rand() % 50); /* many equal deadlines */
+                start(s, one, 1 + rand() % (rand() % 3 != 0 ? 50 : 50000)); /* many are equal */
             } else if (rand() % 3 == 0) {
-                model_arms(t); /* stopping any arms the fresh ones */
                 hk__timer_stop(s, &one->timer);
                 one->running = false;
             }
             if (rand() % 4 == 0) {
                 model_arms(t);
                 pass(s);
-                clock_now += rand() % 20;
+                clock_now += rand() % (rand() % 8 != 0 ? 20 : 20000);
                 pass(s);
                 compare(s, t);
             }
         }
         free(t);
-        free(s->timers.heap);
         free(s);
     }
     CHECK(fired_count > 1000);
