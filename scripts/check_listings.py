@@ -111,7 +111,8 @@ def document(text):
 
 CASES = [
     ("clean", document("# A b: c\n<!-- examples/x.c -->\n```c\nint a;\n\nint main(void)\n```\n"
-                       "```\nmake [x](y)\n```\n[l](a.md#a-b-c) [m](https://x.y) [n](#a-b-c)\n"), None),
+                       "```\nmake [x](y)\n```\n[l](a.md#a-b-c) [m](https://x.y) [n](#a-b-c)\n"),
+     None),
     ("changed", document("<!-- examples/x.c -->\n```c\nint b;\n```\n"), r"a\.md:2: not a part of"),
     ("half a line", document("<!-- examples/x.c -->\n```c\nint main\n```\n"), r"a\.md:2: not a"),
     ("empty", document("<!-- examples/x.c -->\n```c\n```\n"), r"a\.md:2: not a part"),
