@@ -181,14 +181,20 @@ static void add(struct batch *batch, struct place *place)
     batch->slab[batch->count++] = place->slab;
 }
 
-/* One call for all of them costs a third, where the kernel knows it. Locked memory is not given
- * back, and is not meant to be. */
+/* One call for all of them costs a third, where the kernel knows it; Valgrind does not. */
+static long forget(const struct iovec *memory, unsigned count)
+{
+    if (RUNNING_ON_VALGRIND) return -1;
+    return syscall(SYS_process_madvise, THIS_PROCESS, memory, count, MADV_DONTNEED, 0);
+}
+
+/* Locked memory is not given back, and is not meant to be. */
 static void cool(struct batch *batch)
 {
     size_t page = hk__page_size();
     const struct iovec *memory = batch->memory;
     int error = errno;
-    long done = syscall(SYS_process_madvise, THIS_PROCESS, memory, batch->count, MADV_DONTNEED, 0);
+    long done = forget(memory, batch->count);
     for (unsigned i = 0; i < batch->count; i++) {
         if (done <= 0) madvise(memory[i].iov_base, memory[i].iov_len, MADV_DONTNEED);
         hk__slab_return(batch->slab[i], (char *)memory[i].iov_base - page);

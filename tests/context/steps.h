@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Two coroutines, walked at every instruction, by whichever form of the switch the includer has.
  *
- * They are executed one instruction at a time, from before the first send to after the last destroy,
- * and at each the stack is walked. Every walk must come to one of two ends,
+ * They are executed one instruction at a time, from before the first send to after the last
+ * destroy, and at each the stack is walked. Every walk must come to one of two ends,
  * with the stack pointer that end really has: the test, from which the walk goes on to main; or the
  * entry of a context, where it stops. Frames with and without a frame pointer take part, and frames
  * that need a base pointer besides. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A context that begins in a function of the test's.
  *
- * For the switches in assembly it is the address of the function, on a stack that looks as if it had
- * been called; for the reference it is a ucontext_t at the top of the stack. */
+ * For the switches in assembly it is the address of the function, on a stack that looks as if it
+ * had been called; for the reference it is a ucontext_t at the top of the stack. */
 #include "support/fresh_context.h"
 
 #ifdef HK_CONTEXT_REFERENCE

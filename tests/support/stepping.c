@@ -42,8 +42,8 @@ int chain_find(const struct chain *chain, const void *function)
 
 enum { TRAP_FLAG = 0x100 };
 
-/* The chain as the interrupted instruction has it, which is two frames up: past the handler and past
- * the frame that the kernel made. */
+/* The chain as the interrupted instruction has it: two frames up, past the handler and past the
+ * frame that the kernel made. */
 static void take_interrupted(struct chain *chain, uintptr_t pc)
 {
     struct chain all;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Executes code one instruction at a time, as a profiler that interrupts each of them would see it. */
+/* Executes code one instruction at a time, as a profiler that interrupts each would see it. */
 #ifndef SUPPORT_STEPPING_H
 #define SUPPORT_STEPPING_H
 

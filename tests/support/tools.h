@@ -4,6 +4,8 @@
 #define SUPPORT_TOOLS_H
 
 #include <stdbool.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <hocket/coro.h>
 
@@ -26,7 +28,14 @@
 #define SANITIZED 0
 #endif
 
+/* An emulator takes any advice about memory. */
+static inline bool on_emulator(void)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    return madvise((void *)((uintptr_t)environ & ~((uintptr_t)page - 1)), 1, 4711) == 0;
+}
+
 /* Whether this is the real machine with nobody between: memory and addresses are what they seem. */
-static inline bool tools_none(void) { return !SANITIZED && !ON_VALGRIND; }
+static inline bool tools_none(void) { return !SANITIZED && !ON_VALGRIND && !on_emulator(); }
 
 #endif

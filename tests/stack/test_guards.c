@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* No stack without a guard: where the kernel refuses every kind, there is no stack. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "coro/stack.h"
+#include "support/memory.h"
+#include "support/tools.h"
+
+static void check_nothing_is_kept(void)
+{
+    CHECK(!hk__stack_get(0));
+    CHECK(!hk__stack_get(128 << 20));
+    long size = memory_kib("VmSize"), maps = memory_maps();
+    for (int i = 0; i < 500; i++) {
+        CHECK(!hk__stack_get(0));
+        CHECK(!hk__stack_get(128 << 20));
+    }
+    if (!tools_none()) return;
+    CHECK_EQ(memory_kib("VmSize"), size);
+    CHECK_EQ(memory_maps(), maps);
+}
+
+TEST(refused_guard_is_refused_stack)
+{
+    if (SANITIZED) SKIP("sanitizers protect memory too");
+    if (!memory_refuse_light_guards(EINVAL) || !memory_refuse_protection()) SKIP("no seccomp here");
+    check_nothing_is_kept();
+}
+
+static void *yield_once(void *arg) { return hk_yield(arg); }
+
+static void count_release(void *arg) { ++*(int *)arg; }
+
+TEST(create_without_a_stack_releases_the_argument)
+{
+    int released = 0;
+    hk_coro_options options = { .arg_release = count_release };
+    if (SANITIZED) SKIP("sanitizers protect memory too");
+    if (!memory_refuse_light_guards(ENOMEM) || !memory_refuse_protection()) SKIP("no seccomp here");
+    for (int i = 1; i <= 100; i++) {
+        CHECK(!hk_coro_create(yield_once, &released, &options));
+        CHECK_EQ(released, i);
+    }
+}
+
+/* The end of vm.max_map_count is an answer as well, and those that were made stay good. */
+TEST(many_guards_by_protection, .seconds = 30)
+{
+    static hk__stackful *owner[70000];
+    int count = 0;
+    if (!tools_none()) SKIP("tools make mappings of their own");
+    if (!memory_refuse_light_guards(EINVAL)) SKIP("no seccomp here");
+    while (count < 70000 && (owner[count] = hk__stack_get(16384))) count++;
+    CHECK(count > 10000);
+    for (int i = 0; i < count; i++) *(volatile char *)owner[i] = *(char *)owner[i];
+    for (int i = 0; i < count; i++) hk__stack_put(owner[i]);
+    while (hk__stack_trim()) continue;
+    CHECK(memory_maps() < 20000);
+    hk__stackful *again = hk__stack_get(16384);
+    CHECK(again);
+}
