@@ -153,12 +153,13 @@ HK_API int hk_coro_destroy(hk_coro *co);
  *   error: -1..-4095.
  * Returns: as hk_coro_send; FAILED with error itself where the body lets it pass, never ran, or had
  * finished; REFUSED: -EINVAL (no error, nothing was resumed), -EALREADY (it runs), -EINPROGRESS
- * (parked in an accepted call whose abort comes later). Blocks: as hk_coro_send. Cancel: no.
- * Threads: the one it was started on. */
+ * (parked in an accepted call whose abort comes later). Where it is parked in a call that is
+ * complete, that reports its result, and the error is met where it waits next. Blocks: as
+ * hk_coro_send. Cancel: no. Threads: the one it was started on. */
 HK_API hk_step hk_coro_throw(hk_coro *co, int error);
 
-/* hk_coro_close: throws -ECANCELED and expects the end. Cleanup of a fresh coroutine does not run:
- * it never began.
+/* hk_coro_close: throws -ECANCELED, as hk_coro_throw does, and expects the end. Cleanup of a fresh
+ * coroutine does not run: it never began.
  *   co: the target.
  * Returns: RETURNED with the body's value (NULL where it let -ECANCELED pass or never ran);
  * FINISHED where it had ended; FAILED with another error of the body; TRAPPED to a driver whose
@@ -170,9 +171,9 @@ HK_API hk_step hk_coro_close(hk_coro *co);
 /* The next item of a generator: send(NULL) for those who only read.
  *   co: the generator.
  *   ret_value: receives the item; untouched otherwise.
- * Returns: 1 an item; 0 it returned or had ended; -errno it failed or was refused; -ENOSYS where it
- * makes a system call that nobody here serves (it gets the same answer and goes on). Blocks: as
- * long as the body. Cancel: no. Threads: its own. */
+ * Returns: 1 an item; 0 it returned or had ended; -errno it failed or was refused. A system call of
+ * it that nobody serves is answered -ENOSYS, and it goes on. Blocks: as long as the body. Cancel: no.
+ * Threads: its own. */
 HK_API int hk_coro_next(hk_coro *co, void **ret_value);
 
 /* Hands all sends, throws and the close of this coroutine on to an inner one until that ends

@@ -137,14 +137,21 @@ static bool finish_unstarted(hk_coro *co)
     return true;
 }
 
-/* Resumes a strand that is parked in a call. One that somebody accepted and has not completed must
- * be let go of first. */
+/* Whether a call may be answered with this value now. One that somebody accepted and has not
+ * completed must be let go of first; one that waits in a scheduler for a driver which handed it up
+ * and waits too (it has no `done`) is that driver's: to others the strand runs. */
+static int answerable(hk_call *call, void *value)
+{
+    if (call->driver == NULL || call->state == HK__CALL_SETTLED) return 0;
+    if (call->state == HK__CALL_PARKED && call->done == NULL) return -EALREADY;
+    return hk_is_err(value) && hk__call_abort(call, hk_num(value)) ? 0 : -EINPROGRESS;
+}
+
+/* Resumes a strand that is parked in a call. */
 static hk_step resume_in_call(hk_coro *co, void *value)
 {
-    hk_call *call = co->call;
-    if (call->driver != NULL && call->state != HK__CALL_SETTLED &&
-        !(hk_is_err(value) && hk__call_abort(call, hk_num(value))))
-        return hk__refused(-EINPROGRESS);
+    int r = answerable(co->call, value);
+    if (r < 0) return hk__refused(r);
     if (co->leaf == NULL) return hk__stackless_send(co, value);
     hk__stackful *s = (hk__stackful *)co;
     bool driven = s->driven;
@@ -180,6 +187,25 @@ hk_step hk__coro_send_slow(hk_coro *co, void *value)
     return state & HK__STACKLESS ? hk__stackless_send(co, value) : hk__coro_resume(co, value);
 }
 
+/* Whether it is parked in a call that was accepted and is complete, but was not resumed since. */
+static bool has_result(const hk_coro *co)
+{
+    uintptr_t in_call = (uintptr_t)&hk__here + HK__IN_CALL;
+    return (state_of(co) & ~(uintptr_t)(HK__STACKLESS | HK__CLOSING)) == in_call &&
+           co->call->driver != NULL && co->call->state == HK__CALL_SETTLED;
+}
+
+/* Sends an error. Done beats a later cancel: a call that is complete reports its result, and the
+ * error is met where the strand waits next. */
+static hk_step interrupt(hk_coro *co, int error)
+{
+    if (HK__UNLIKELY(has_result(co))) {
+        hk_step step = hk_coro_send(co, hk_val(co->call->result));
+        if (step.outcome != HK_YIELDED && step.outcome != HK_TRAPPED) return step;
+    }
+    return hk_coro_send(co, hk_val(error));
+}
+
 hk_step hk_coro_throw(hk_coro *co, int error)
 {
     if (co == NULL || error >= 0 || error < -4095) return hk__refused(-EINVAL);
@@ -188,7 +214,7 @@ hk_step hk_coro_throw(hk_coro *co, int error)
         return (hk_step){ .outcome = HK_FAILED, .error = error };
     if ((state & ~(uintptr_t)HK__STACKLESS) == (uintptr_t)&hk__here)
         hk__why_lend(hk__here.self, co, error);
-    return hk_coro_send(co, hk_val(error));
+    return interrupt(co, error);
 }
 
 hk_step hk_coro_close(hk_coro *co)
@@ -197,7 +223,7 @@ hk_step hk_coro_close(hk_coro *co)
     if (state_of(co) == HK__CREATED && finish_unstarted(co))
         return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
     if (state_of(co) == HK__FINISHED) return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
-    hk_step step = hk_coro_send(co, hk_val(-ECANCELED));
+    hk_step step = interrupt(co, -ECANCELED);
     if (step.outcome == HK_YIELDED) return hk__refused(-EBUSY);
     if (step.outcome == HK_FAILED && step.error == -ECANCELED)
         return (hk_step){ .outcome = HK_RETURNED, .value = NULL };
