@@ -9,6 +9,6 @@
 int main(void)
 {
     HK_CORO(out, printer, NULL, &primed);
-    HK_CORO(python, grep, (&(struct grep){ "python", out }), &primed);
+    HK_CORO(python, grep, &(struct grep){ "python", out }, &primed);
     source(python);
 }

@@ -12,10 +12,10 @@
 int main(void)
 {
     HK_CORO(out, printer, NULL, &primed);
-    HK_CORO(python, grep, (&(struct grep){ "python", out }), &primed);
-    HK_CORO(ply, grep, (&(struct grep){ "ply", out }), &primed);
-    HK_CORO(swig, grep, (&(struct grep){ "swig", out }), &primed);
+    HK_CORO(python, grep, &(struct grep){ "python", out }, &primed);
+    HK_CORO(ply, grep, &(struct grep){ "ply", out }, &primed);
+    HK_CORO(swig, grep, &(struct grep){ "swig", out }, &primed);
     hk_coro *branches[] = { python, ply, swig };
-    HK_CORO(all, broadcast, (&(struct broadcast){ branches, 3 }), &primed);
+    HK_CORO(all, broadcast, &(struct broadcast){ branches, 3 }, &primed);
     source(all);
 }

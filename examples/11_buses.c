@@ -101,8 +101,8 @@ int main(void)
 {
     const hk_coro_options primed = { .primed = true };
     HK_CORO(out, printer, NULL, &primed);
-    HK_CORO(north, filter, (&(struct filter){ DIRECTION, "North Bound", out }), &primed);
-    HK_CORO(route, filter, (&(struct filter){ ROUTE, "22", north }), &primed);
+    HK_CORO(north, filter, &(struct filter){ DIRECTION, "North Bound", out }, &primed);
+    HK_CORO(route, filter, &(struct filter){ ROUTE, "22", north }, &primed);
     HK_CORO(reader, buses, route, &primed);
 
     XML_Parser parser = XML_ParserCreate(NULL);

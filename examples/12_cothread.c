@@ -39,7 +39,7 @@ static void *queue_get(struct queue *q)
 static void *host(void *queue)
 {
     HK_CORO(out, printer, NULL, &primed);
-    HK_CORO(target, grep, (&(struct grep){ "python", out }), &primed);
+    HK_CORO(target, grep, &(struct grep){ "python", out }, &primed);
     void *item;
     while ((item = queue_get(queue)) != NULL) hk_coro_send(target, item);
     return NULL;

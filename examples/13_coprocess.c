@@ -13,7 +13,7 @@
 static void host(int fd)
 {
     HK_CORO(out, printer, NULL, &primed);
-    HK_CORO(target, grep, (&(struct grep){ "python", out }), &primed);
+    HK_CORO(target, grep, &(struct grep){ "python", out }, &primed);
     FILE *lines = fdopen(fd, "r");
     char line[256];
     while (fgets(line, sizeof line, lines) != NULL) {

@@ -54,7 +54,7 @@ static void *start(void *arg)
 {
     char **argv = arg;
     HK_CORO(lines, follow, argv[1], NULL);
-    HK_CORO(matches, grep, (&(struct grep){ argv[2], lines }), NULL);
+    HK_CORO(matches, grep, &(struct grep){ argv[2], lines }, NULL);
     long left = argv[3] != NULL ? atol(argv[3]) : -1;
     void *line;
     int r = 0;
