@@ -88,8 +88,8 @@ static void run_ready(hk_sched *s)
 static void take_time(hk_sched *s)
 {
     s->now = s->world->table->now(s->world);
-    hk__timers_arm(s);
     hk__timers_expire(s);
+    hk__timers_arm(s); /* none of these is due, and the wheel has the time by now */
 }
 
 static bool anything_posted(const hk_sched *s)

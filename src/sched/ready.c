@@ -5,38 +5,45 @@
 
 #include <stdlib.h>
 
-int hk__ready_reserve(hk_sched *s, uint32_t tasks)
+static int widen_ring(struct hk__ready *r)
 {
-    struct hk__ready *r = &s->ready;
-    if (r->slot != NULL && tasks <= r->mask) return 0;
     uint32_t capacity = r->slot != NULL ? (r->mask + 1) * 2 : 64;
     hk_coro **slot = malloc(capacity * sizeof(hk_coro *));
     if (slot == NULL) return -ENOMEM;
-    uint32_t count = r->tail - r->head, batch = r->end - r->head;
+    uint32_t count = r->tail - r->head;
     for (uint32_t i = 0; i < count; i++) slot[i] = r->slot[(r->head + i) & r->mask];
-    for (uint32_t i = count; i < count + 16 && i < capacity; i++)
-        slot[i] = NULL; /* the prefetcher looks ahead */
     free(r->slot);
     r->slot = slot;
     r->mask = capacity - 1;
+    r->end -= r->head;
     r->head = 0;
     r->tail = count;
-    r->end = batch;
     return 0;
 }
 
-int hk__map_reserve(hk_sched *s, uint32_t tasks)
+static int widen_map(hk_sched *s)
 {
     struct hk__task_map *m = &s->map;
-    uint64_t capacity = m->slot != NULL ? m->mask + 1 : 0;
-    if (tasks <= capacity / 4 * 3) return 0;
-    uint64_t wider = capacity != 0 ? capacity * 2 : 64;
+    uint64_t wider = m->slot != NULL ? (m->mask + 1) * 2 : 64;
     hk_coro **slot = calloc(wider, sizeof(hk_coro *));
     if (slot == NULL) return -ENOMEM;
     for (hk_coro *t = s->first; t != NULL; t = t->next) slot[(uint64_t)t->tid & (wider - 1)] = t;
     free(m->slot);
     m->slot = slot;
     m->mask = wider - 1;
+    return 0;
+}
+
+int hk__tasks_reserve(hk_sched *s)
+{
+    int r = 0;
+    uint64_t ring = s->ready.slot != NULL ? s->ready.mask : 0;
+    if (s->live >= ring) r = widen_ring(&s->ready);
+    uint64_t map = s->map.slot != NULL ? (s->map.mask + 1) / 4 * 3 : 0;
+    if (r == 0 && s->live >= map) r = widen_map(s);
+    if (r < 0) return r;
+    map = (s->map.mask + 1) / 4 * 3;
+    s->room = (uint32_t)(s->ready.mask < map ? s->ready.mask : map);
     return 0;
 }
 

@@ -65,8 +65,7 @@ hk_sched *hk_sched_create(const hk_run_options *options)
     s->unhandled = options->unhandled;
     int r = hk__world_epoll(&s->world);
     if (r == 0) r = hk__descriptors_open(s);
-    if (r == 0) r = hk__ready_reserve(s, 1);
-    if (r == 0) r = hk__map_reserve(s, 1);
+    if (r == 0) r = hk__tasks_reserve(s);
     if (r < 0) {
         finish(s);
         errno = 0;

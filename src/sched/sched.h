@@ -83,7 +83,8 @@ struct hk_sched {
     hk__context loop; /* where the loop goes on when a task finds nobody to switch to */
     hk_coro *thread;  /* who runs the loop */
     int32_t budget;
-    uint32_t live;
+    uint32_t live;    /* tasks */
+    uint32_t room;    /* so many fit the ring and the map */
     hk_call *on_loop; /* a handler that asked for the loop's stack */
     hk_coro *dead;    /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
@@ -107,9 +108,8 @@ struct hk_sched {
 /* The scheduler that accepted a call; NULL: some other driver. */
 static inline hk_sched *hk__sched_of(const hk_call *call);
 
-/* ready.c. Room for that many tasks in the ring and the map: 0 or -ENOMEM. */
-int hk__ready_reserve(hk_sched *s, uint32_t tasks);
-int hk__map_reserve(hk_sched *s, uint32_t tasks);
+/* ready.c. Room for one more task in the ring and the map: 0 or -ENOMEM. */
+int hk__tasks_reserve(hk_sched *s);
 /* Lets the batch grow, or says that the pass is over. */
 bool hk__ready_extend(hk_sched *s);
 static inline bool hk__ready_any(const hk_sched *s) { return s->ready.head != s->ready.tail; }

@@ -52,8 +52,7 @@ static hk_tid enrol(hk_sched *s, hk_coro *t, const char *name)
 static int reserve(hk_sched *s)
 {
     if (HK__UNLIKELY(s->stopping)) return -ECANCELED;
-    int r = hk__ready_reserve(s, s->live + 1);
-    return r < 0 ? r : hk__map_reserve(s, s->live + 1);
+    return HK__LIKELY(s->live < s->room) ? 0 : hk__tasks_reserve(s);
 }
 
 static void task_end(hk__stackful *f, void *value) __attribute__((noreturn));
