@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <hocket/coro.h>
+#include <hocket.h>
 
 #include "coro/slab.h"
 #include "coro/stack.h"
@@ -65,7 +65,7 @@ static void fill_neighbours(size_t size)
 static bool neighbours_are_whole(void)
 {
     for (int i = 0; i < 8; i++) {
-        if (i == 4) continue;
+        if (i == 4 || !neighbour[i]) continue;
         for (char *p = neighbour[i]->stack + hk__page_size(); p < (char *)neighbour[i]; p++)
             if (*p != 0x5a) return false;
     }
@@ -238,3 +238,33 @@ TEST(signals_that_were_sent_still_kill, .signal = SIGSEGV)
     hk_coro_send(hk_coro_create(raise_and_return, NULL, NULL), NULL);
 }
 #endif
+
+/* In a scheduler: the task by its number, and a generator by its task. */
+
+static void *spawn_overflow(void *arg)
+{
+    hk_coro_options options = { .name = "conn" };
+    return hk_val(hk_spawn_with(HK_ROOT, overflow_by_recursion, arg, &options) == 2
+                      ? hk_sched_yield()
+                      : -EINVAL);
+}
+
+TEST(of_a_task, .exits = SEEN, .prints = "hocket: stack overflow in task 2 'conn' (64 " GIVE_MORE)
+{
+    handle_faults();
+    hk_run(spawn_overflow, NULL, NULL);
+}
+
+static void *call_generator(void *arg)
+{
+    hk_coro_options options = { .name = "items" };
+    hk_coro_send(hk_coro_create(overflow_by_recursion, NULL, &options), NULL);
+    return arg;
+}
+
+TEST(of_a_generator_in_a_task, .exits = SEEN,
+     .prints = "stack overflow in coroutine 'items' of task 1 'main' (64 KiB)")
+{
+    handle_faults();
+    hk_run(call_generator, NULL, NULL);
+}
