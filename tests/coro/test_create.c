@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* create: options, and who owns the argument.
  *
- * An argument with arg_release is given away with the call. Either the body gets it, and answers for
- * it; or the body never runs, and arg_release is called, once, whatever the reason. */
+ * An argument with arg_release is given away with the call. Either the body gets it, and answers
+ * for it; or the body never runs, and arg_release is called, once, whatever the reason. */
 #include "support/steps.h"
 
 #include <stdlib.h>

@@ -87,7 +87,9 @@ static hk_step stackless_level(hk_coro *co, void *in)
 enum { LEVELS = 3, KINDS = 1 << (LEVELS + 1) };
 
 struct tower {
-    hk_coro *inner, *level[LEVELS]; /* level[0] delegates to inner, level[2] is the outermost */
+    int kinds;
+    enum manner manner;
+    hk_coro *inner, *level[LEVELS], *top; /* level[0] delegates to inner; top: the last */
 };
 
 static void free_frame(hk_coro *co) { free(HK_CONTAINER(co, struct frame, co)); }
@@ -108,103 +110,108 @@ static hk_coro *make(bool stackless, enum manner manner, hk_coro *inner, const c
 static struct tower build(int kinds, enum manner manner)
 {
     static const char *const names[LEVELS] = { "a", "b", "c" };
-    struct tower t = { .inner = make((kinds & 1) != 0, manner, NULL, NULL) };
-    hk_coro *below = t.inner;
+    struct tower t = { kinds, manner, .inner = make((kinds & 1) != 0, manner, NULL, NULL) };
+    t.top = t.inner;
     for (int i = 0; i < LEVELS; i++)
-        below = t.level[i] = make((kinds >> (i + 1) & 1) != 0, manner, below, names[i]);
+        t.top = t.level[i] = make((kinds >> (i + 1) & 1) != 0, manner, t.top, names[i]);
     trace_clear();
-    CHECK_STEP(hk_coro_send(below, NULL), "yielded 1");
+    CHECK_STEP(hk_coro_send(t.top, NULL), "yielded 1");
     return t;
 }
 
-static void tear_down(struct tower *t)
+/* for (struct tower *t = first(PASSES); t != NULL; t = next(t)): every mixture of kinds in turn. */
+static struct tower *first(enum manner manner)
+{
+    static struct tower t;
+    t = build(0, manner);
+    return &t;
+}
+
+static struct tower *next(struct tower *t)
 {
     for (int i = LEVELS - 1; i >= 0; i--) CHECK_EQ(hk_coro_destroy(t->level[i]), 0);
     CHECK_EQ(hk_coro_destroy(t->inner), 0);
+    if (t->kinds + 1 == KINDS) return NULL;
+    *t = build(t->kinds + 1, t->manner);
+    return t;
 }
 
-#define EACH_TOWER(manner, ...) \
-    for (int kinds = 0; kinds < KINDS; kinds++) { \
-        struct tower t = build(kinds, (manner)); \
-        hk_coro *top = t.level[LEVELS - 1]; \
-        __VA_ARGS__ \
-        tear_down(&t); \
+TEST(values_pass_through_all_levels_and_the_inner_value_is_the_delegations)
+{
+    for (struct tower *t = first(PASSES); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_send(t->top, hk_val(5)), "yielded 5");
+        CHECK_STEP(hk_coro_send(t->top, hk_val(6)), "yielded 6");
+        CHECK_STEP(hk_coro_send(t->top, NULL), "returned 307");
+        CHECK_STR(trace, "a 7 b 107 c 207 ");
+        CHECK_STEP(hk_coro_send(t->inner, NULL), "finished");
     }
-
-TEST(values_pass_through_all_levels_and_the_inner_value_is_the_delegations){
-    EACH_TOWER(PASSES,
-               {
-                   CHECK_STEP(hk_coro_send(top, hk_val(5)), "yielded 5");
-                   CHECK_STEP(hk_coro_send(top, hk_val(6)), "yielded 6");
-                   CHECK_STEP(hk_coro_send(top, NULL), "returned 307");
-                   CHECK_STR(trace, "a 7 b 107 c 207 ");
-                   CHECK_STEP(hk_coro_send(t.inner, NULL), "finished");
-               })
 }
 
 /* Case 19. */
-TEST(a_throw_reaches_the_innermost_first_and_unwinds_outwards){
-    EACH_TOWER(PASSES,
-               {
-                   CHECK_STEP(hk_coro_throw(top, -EIO), "failed EIO");
-                   CHECK_STR(trace, "inner -EIO a -EIO b -EIO c -EIO ");
-               })
+TEST(a_throw_reaches_the_innermost_first_and_unwinds_outwards)
+{
+    for (struct tower *t = first(PASSES); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_throw(t->top, -EIO), "failed EIO");
+        CHECK_STR(trace, "inner -EIO a -EIO b -EIO c -EIO ");
+    }
 }
 
 /* Case 20. */
-TEST(an_inner_one_handles_the_error_and_the_outer_ones_go_on_with_its_value){
-    EACH_TOWER(ENDS_WELL,
-               {
-                   CHECK_STEP(hk_coro_throw(top, -EIO), "returned 307");
-                   CHECK_STR(trace, "inner -EIO a 7 b 107 c 207 ");
-               }) EACH_TOWER(HANDLES,
-                             {
-                                 CHECK_STEP(hk_coro_throw(top, -EIO), "yielded 5"); /* EIO */
-                                 CHECK_STEP(hk_coro_send(top, hk_val(8)), "yielded 8");
-                                 CHECK_STEP(hk_coro_send(top, NULL), "returned 307");
-                                 CHECK_STR(trace, "inner -EIO a 7 b 107 c 207 ");
-                             })
+TEST(an_inner_one_handles_the_error_and_the_outer_ones_go_on_with_its_value)
+{
+    for (struct tower *t = first(ENDS_WELL); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_throw(t->top, -EIO), "returned 307");
+        CHECK_STR(trace, "inner -EIO a 7 b 107 c 207 ");
+    }
+    for (struct tower *t = first(HANDLES); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_throw(t->top, -EIO), "yielded 5"); /* EIO */
+        CHECK_STEP(hk_coro_send(t->top, hk_val(8)), "yielded 8");
+        CHECK_STEP(hk_coro_send(t->top, NULL), "returned 307");
+        CHECK_STR(trace, "inner -EIO a 7 b 107 c 207 ");
+    }
 }
 
 /* Case 32. */
-TEST(close_unwinds_the_inner_before_the_outer){
-    EACH_TOWER(PASSES,
-               {
-                   CHECK_STEP(hk_coro_close(top), "returned 0");
-                   CHECK_STR(trace, "inner -ECANCELED a -ECANCELED b -ECANCELED c -ECANCELED ");
-               })
+TEST(close_unwinds_the_inner_before_the_outer)
+{
+    for (struct tower *t = first(PASSES); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_close(t->top), "returned 0");
+        CHECK_STR(trace, "inner -ECANCELED a -ECANCELED b -ECANCELED c -ECANCELED ");
+    }
 }
 
 /* An inner one that ends well when it is closed has ended; but the outer one is closed all the same
  * (Python raises GeneratorExit at the delegation then). */
-TEST(an_inner_one_that_ends_well_does_not_keep_the_outer_from_being_closed){
-    EACH_TOWER(ENDS_WELL,
-               {
-                   CHECK_STEP(hk_coro_close(top), "returned 0");
-                   CHECK_STR(trace, "inner -ECANCELED a -ECANCELED b -ECANCELED c -ECANCELED ");
-               })
+TEST(an_inner_one_that_ends_well_does_not_keep_the_outer_from_being_closed)
+{
+    for (struct tower *t = first(ENDS_WELL); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_close(t->top), "returned 0");
+        CHECK_STR(trace, "inner -ECANCELED a -ECANCELED b -ECANCELED c -ECANCELED ");
+    }
 }
 
-/* One that ignores its close is -EBUSY at the delegation. What it is then is its owner's business. */
-TEST(an_inner_one_that_ignores_its_close_is_an_error_at_the_delegation){
-    EACH_TOWER(HANDLES,
-               {
-                   CHECK_STEP(hk_coro_close(top), "failed EBUSY");
-                   CHECK_STR(trace, "inner -ECANCELED a -EBUSY b -EBUSY c -EBUSY ");
-                   CHECK_STEP(hk_coro_send(t.inner, hk_val(9)), "yielded 9");
-                   CHECK_STEP(hk_coro_send(t.inner, NULL), "returned 7");
-               })
+/* One that ignores its close is -EBUSY at the delegation. What it is then is its owner's
+ * business. */
+TEST(an_inner_one_that_ignores_its_close_is_an_error_at_the_delegation)
+{
+    for (struct tower *t = first(HANDLES); t != NULL; t = next(t)) {
+        CHECK_STEP(hk_coro_close(t->top), "failed EBUSY");
+        CHECK_STR(trace, "inner -ECANCELED a -EBUSY b -EBUSY c -EBUSY ");
+        CHECK_STEP(hk_coro_send(t->inner, hk_val(9)), "yielded 9");
+        CHECK_STEP(hk_coro_send(t->inner, NULL), "returned 7");
+    }
 }
 
 TEST(the_inner_one_is_running_while_it_is_delegated_to_only_when_it_runs)
 {
-    EACH_TOWER(PASSES, {
-        /* Between two sends nobody runs: the inner one may be driven from outside, unwise as it is. */
-        CHECK_STEP(hk_coro_send(t.inner, hk_val(3)), "yielded 3");
-        CHECK_STEP(hk_coro_send(top, hk_val(4)), "yielded 4");
-        CHECK_STEP(hk_coro_send(t.inner, NULL), "returned 7");
-        CHECK_STEP(hk_coro_send(top, hk_val(5)), "returned 300"); /* it had ended: no value */
-    })
+    for (struct tower *t = first(PASSES); t != NULL; t = next(t)) {
+        /* Between two sends nobody runs: the inner one may be driven from outside, unwise as it
+         * is. */
+        CHECK_STEP(hk_coro_send(t->inner, hk_val(3)), "yielded 3");
+        CHECK_STEP(hk_coro_send(t->top, hk_val(4)), "yielded 4");
+        CHECK_STEP(hk_coro_send(t->inner, NULL), "returned 7");
+        CHECK_STEP(hk_coro_send(t->top, hk_val(5)), "returned 300"); /* it had ended: no value */
+    }
 }
 
 /* ---- where the inner one cannot be resumed, or not at first ---- */
@@ -317,7 +324,8 @@ TEST(close_through_a_call_in_the_inner_cleanup_is_still_a_close)
     }
 }
 
-/* An inner one that was created driven hands its calls to its consumer, which delegates: up they go. */
+/* An inner one that was created driven hands its calls to its consumer, which delegates: up they
+ * go. */
 TEST(calls_of_a_driven_inner_one_are_handed_up)
 {
     for (int stackless = 0; stackless < 2; stackless++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Every way of stopping a coroutine against every way of taking it.
  *
- * Case 35: {close, throw of 4 kinds} x {lets pass, re-raises, other error, yields, returns}. Python's
- * four kinds are four ways to build an exception; here an error is a number, and the four are those
- * that could be mixed up: an ordinary one, close's own, the first and the last of the range.
- * Each for both kinds of coroutine, and for a body that waits at some depth of calls. */
+ * Case 35: {close, throw of 4 kinds} x {lets pass, re-raises, other error, yields, returns}.
+ * Python's four kinds are four ways to build an exception; here an error is a number, and the four
+ * are those that could be mixed up: an ordinary one, close's own, the first and the last of the
+ * range. Each for both kinds of coroutine, and for a body that waits at some depth of calls. */
 #include "support/steps.h"
 
 #include <stdlib.h>

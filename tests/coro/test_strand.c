@@ -175,7 +175,8 @@ static void *calls_three_times(void *arg)
     return hk_val(add_one(4));
 }
 
-/* Parked in a call, a strand keeps its root: whoever sends the result is its driver until it yields. */
+/* Parked in a call, a strand keeps its root: whoever sends the result is its driver until it
+ * yields. */
 TEST(a_strand_parked_in_a_call_keeps_its_root_whoever_resumes_it)
 {
     HK_CORO(co, calls_three_times, NULL, NULL);
