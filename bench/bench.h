@@ -47,7 +47,8 @@ void bench_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- measuring ---- */
 
-int64_t bench_now(void); /* ns */
+int64_t bench_now(void);     /* ns */
+int64_t bench_cpu_now(void); /* ns of the processor that this thread has had */
 void bench_sort(double *values, int count);
 double bench_median(double *values, int count); /* sorts them */
 uint64_t bench_mix(uint64_t hash, uint64_t value);

@@ -17,14 +17,14 @@ static hk_tid get_tid(void) { return HK_TRAP(struct get_tid, HK_CALL(get_tid_typ
 static int64_t ours(long count, uint64_t *ret_hash)
 {
     uint64_t sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += 4) {
         sum += (uint64_t)get_tid();
         sum += (uint64_t)get_tid() * 2;
         sum += (uint64_t)get_tid() * 3;
         sum += (uint64_t)get_tid() * 4;
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     *ret_hash = bench_mix(1, sum);
     return took;
 }
@@ -39,14 +39,14 @@ static hk_tid (*volatile pointer)(void) = one;
 static int64_t called(long count, uint64_t *ret_hash)
 {
     uint64_t sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += 4) {
         sum += (uint64_t)pointer();
         sum += (uint64_t)pointer() * 2;
         sum += (uint64_t)pointer() * 3;
         sum += (uint64_t)pointer() * 4;
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     *ret_hash = bench_mix(1, sum);
     return took;
 }

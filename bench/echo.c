@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* echo_*: a TCP echo of 64 bytes on the loopback, 64 or 1000 connections with one request each under
- * way: processor time of the server for each request, its system calls, and how long a client waits.
+/* echo_*: a TCP echo of 64 bytes on the loopback, 64 or 1000 connections with one request each
+ * under
+ * way: processor time of the server for each request, its system calls, and how long a client
+ * waits.
  *
  * Ours and the loop written by hand serve by turns, from one processor; the generator of load has
  * the other. The server's clock is read right before and right after each round. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The generator of load: a closed loop on each connection. A request is sent, its answer awaited and
- * compared, then comes the next, until the order is fulfilled. */
+/* The generator of load: a closed loop on each connection. A request is sent, its answer awaited
+ * and compared, then comes the next, until the order is fulfilled. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

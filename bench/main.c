@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hocket-bench: runs the benches, prints the table, writes it down for programs to read.
  *
- * Each bench runs in a child, which sends its rows through a pipe. With --quick the work is tiny and
- * hashes of it take the place of the figures: then it is a test, and its output is always the same. */
+ * Each bench runs in a child, which sends its rows through a pipe. With --quick the work is tiny
+ * and hashes of it take the place of the figures: then it is a test, and its output is always the
+ * same. */
 #include "bench.h"
 
 #include <errno.h>

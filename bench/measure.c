@@ -13,12 +13,16 @@
 
 enum { ROUNDS = 11 };
 
-int64_t bench_now(void)
+static int64_t read_clock(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
+
+int64_t bench_now(void) { return read_clock(CLOCK_MONOTONIC); }
+
+int64_t bench_cpu_now(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 static int by_size(const void *a, const void *b)
 {

@@ -42,7 +42,7 @@ static int64_t ours(long count, uint64_t *ret_hash)
             bench_fail("a generator does not begin");
     }
     uintptr_t sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += SITES) {
         uintptr_t turn = (uintptr_t)i / SITES;
 #define SEND(k) \
@@ -50,7 +50,7 @@ static int64_t ours(long count, uint64_t *ret_hash)
     sum += (uintptr_t)hk_coro_send(generators[(turn + (k)) % SITES], (void *)(turn + 1)).value;
         EACH_SITE(SEND)
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     for (int k = 0; k < SITES; k++)
         if (hk_coro_destroy(generators[k]) != 0) bench_fail("a generator does not end");
     *ret_hash = bench_mix(1, sum);
@@ -83,7 +83,7 @@ static int64_t bare(long count, uint64_t *ret_hash)
         bare_switch(&main_context, &contexts[k], NULL);
     }
     uintptr_t sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += SITES) {
         uintptr_t turn = (uintptr_t)i / SITES;
 #define SWITCH(k) \
@@ -92,7 +92,7 @@ static int64_t bare(long count, uint64_t *ret_hash)
                                   (void *)(turn + 1));
         EACH_SITE(SWITCH)
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     bare_free(stacks, SITES);
     *ret_hash = bench_mix(1, sum);
     return took;
@@ -114,7 +114,7 @@ static hk_entry *volatile functions[SITES] = { function_0, function_1, function_
 static int64_t called(long count, uint64_t *ret_hash)
 {
     uintptr_t sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += SITES) {
         uintptr_t turn = (uintptr_t)i / SITES;
 #define CALL(k) \
@@ -122,7 +122,7 @@ static int64_t called(long count, uint64_t *ret_hash)
     sum += (uintptr_t)functions[(turn + (k)) % SITES]((void *)(turn + 1));
         EACH_SITE(CALL)
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     *ret_hash = bench_mix(1, sum);
     return took;
 }

@@ -25,7 +25,7 @@ static void *child(void *arg)
 static int64_t ours(long count, uint64_t *ret_hash)
 {
     sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += BATCH) {
         hk_tid last = 0;
         for (uintptr_t k = 0; k < BATCH; k++) {
@@ -34,7 +34,7 @@ static int64_t ours(long count, uint64_t *ret_hash)
         }
         if (hk_task_wait(last, NULL) != 0) bench_fail("the last of a batch is lost");
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     *ret_hash = bench_mix(1, sum);
     return took;
 }
@@ -54,13 +54,13 @@ static void bare_child(void *arg)
 static int64_t bare(long count, uint64_t *ret_hash)
 {
     sum = 0;
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < count; i += BATCH) {
         for (size_t k = 0; k < BATCH; k++)
             bare_prepare(&contexts[k], bare_top(stacks, k), bare_child, &contexts[k]);
         bare_switch(&contexts[BATCH], &contexts[0], NULL);
     }
-    int64_t took = bench_now() - start;
+    int64_t took = bench_cpu_now() - start;
     *ret_hash = bench_mix(1, sum);
     return took;
 }

@@ -23,7 +23,7 @@ static void begin_round(long count)
     for (long i = 0; i < tasks; i++) turns[i] = 0;
 }
 
-static void end_round(void) { stopped = bench_now(); }
+static void end_round(void) { stopped = bench_cpu_now(); }
 
 /* Timers are late by a little, and not all by the same: what everybody had is not told, only that
  * all turns were taken. */
@@ -55,7 +55,7 @@ static int64_t ours(long count, uint64_t *ret_hash)
         tid[i] = hk_spawn(HK_ROOT, sleeper, &turns[i]);
         if (tid[i] < 0) bench_fail("no memory for a task");
     }
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     for (long i = 0; i < tasks; i++) hk_task_wait(tid[i], NULL);
     *ret_hash = count_turns();
     return stopped - start;
@@ -86,7 +86,7 @@ static int64_t bare(long count, uint64_t *ret_hash)
     begin_round(count);
     for (long i = 0; i < tasks; i++)
         bare_prepare(&contexts[i], bare_top(stacks, (size_t)i), bare_sleeper, &contexts[i]);
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     bare_switch(&main_context, contexts, NULL);
     *ret_hash = count_turns();
     return stopped - start;

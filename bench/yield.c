@@ -33,7 +33,7 @@ static void begin_round(long count)
 
 static void end_round(void)
 {
-    stopped = bench_now();
+    stopped = bench_cpu_now();
     hash = 1;
     for (int k = 0; k < SITES; k++) hash = bench_mix(hash, turns[k]);
 }
@@ -61,7 +61,7 @@ EACH_SITE(TASK)
 static int64_t ours(long count, uint64_t *ret_hash)
 {
     begin_round(count);
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     park();
     *ret_hash = hash;
     return stopped - start;
@@ -111,7 +111,7 @@ EACH_SITE(BARE_TASK)
 static int64_t bare(long count, uint64_t *ret_hash)
 {
     begin_round(count);
-    int64_t start = bench_now();
+    int64_t start = bench_cpu_now();
     bare_switch(&main_context, first, NULL);
     *ret_hash = hash;
     return stopped - start;

@@ -20,8 +20,7 @@
 #endif
 /* CFA = *(x1 + 0), return address in x9, x29 at x1 + 16, x19 at x1 + 24; x20 to x28 lost. */
 #define HK__CFI_CALLER_IS_TARGET \
-    ".cfi_remember_state\n\t" HK__CFI_NOT_SIGNED \
-    ".cfi_escape 0x0f, 0x03, 0x71, 0x00, 0x06\n\t" \
+    ".cfi_remember_state\n\t" HK__CFI_NOT_SIGNED ".cfi_escape 0x0f, 0x03, 0x71, 0x00, 0x06\n\t" \
     ".cfi_register 30, 9\n\t" \
     ".cfi_escape 0x10, 0x1d, 0x02, 0x71, 0x10\n\t" \
     ".cfi_escape 0x10, 0x13, 0x02, 0x71, 0x18\n\t" \

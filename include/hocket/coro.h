@@ -172,7 +172,8 @@ HK_API hk_step hk_coro_close(hk_coro *co);
  *   co: the generator.
  *   ret_value: receives the item; untouched otherwise.
  * Returns: 1 an item; 0 it returned or had ended; -errno it failed or was refused. A system call of
- * it that nobody serves is answered -ENOSYS, and it goes on. Blocks: as long as the body. Cancel: no.
+ * it that nobody serves is answered -ENOSYS, and it goes on. Blocks: as long as the body. Cancel:
+ * no.
  * Threads: its own. */
 HK_API int hk_coro_next(hk_coro *co, void **ret_value);
 

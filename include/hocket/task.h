@@ -47,10 +47,8 @@ HK_API hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_
 HK_API hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name);
 
 /* A typed task: an ordinary function `void *serve(struct conn *c)`, then HK_ENTRY(serve, struct
- * conn); then hk_go(HK_ROOT, serve, fd, server) checks the arguments against struct conn and copies
- * them onto the task's own stack.
- * HK_ENTRY_OWNING: release(T *) is called instead of the body where it never runs, a failed spawn
- * included. */
+ * conn); then hk_go below. HK_ENTRY_OWNING: release(T *) is called instead of the body where it
+ * never runs, a failed spawn included. */
 #define HK_ENTRY(fn, T) HK_ENTRY_OWNING(fn, T, NULL)
 #define HK_ENTRY_OWNING(fn, T, release) \
     typedef T fn##_hk_arg; \
@@ -61,6 +59,11 @@ HK_API hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name);
         if (hk__release) hk__release((T *)arg); \
     }
 #ifndef __cplusplus
+/* Makes a typed task: hk_go(HK_ROOT, serve, fd, server) checks the arguments against struct conn
+ * and copies them onto the task's own stack.
+ *   g: HK_ROOT.
+ *   fn: a function that HK_ENTRY has named.
+ * Returns: as hk_spawn_with. Blocks: never. Cancel: not refused. Threads: a scheduler's. */
 #define hk_go(g, fn, ...) \
     hk_spawn_with((g), fn##_hk_entry, &(fn##_hk_arg){ __VA_ARGS__ }, \
                   &(hk_coro_options){ .name = #fn, \

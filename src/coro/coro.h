@@ -43,8 +43,8 @@ void hk__call_hand_up(hk_coro *self, hk_call *call);
 /* Asks, once, whether a parked call can be let go of; true: it is settled with result. */
 bool hk__call_abort(hk_call *call, intptr_t result);
 
-/* failure.c. The text of a failure goes with it: up, to who resumed the one that ended; or, as a copy,
- * down to the one it is thrown into. */
+/* failure.c. The text of a failure goes with it: up, to who resumed the one that ended; or, as a
+ * copy, down to the one it is thrown into. */
 void hk__why_pass(hk_coro *from, hk_coro *to, intptr_t error);
 void hk__why_lend(const hk_coro *from, hk_coro *to, intptr_t error);
 

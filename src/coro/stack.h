@@ -7,18 +7,21 @@
 
 enum { HK__STACK_DEFAULT = 64 * 1024, HK__STACK_LEAST = 16 * 1024 };
 
-/* A stack of at least `size` bytes (0: the default), guarded, ready for use, whatever sanitizers think of it cleaned. At its
- * coloured top lies the hk__stackful, whose `stack`, `size` and `colour` are filled in and kept for ever; all else in it is
- * the caller's to set. NULL: no memory. Any thread; the thread's own recently freed ones come first. */
+/* A stack of at least `size` bytes (0: the default), guarded, ready for use, whatever sanitizers
+ * think of it cleaned. At its coloured top lies the hk__stackful, whose `stack`, `size` and
+ * `colour` are filled in and kept for ever; all else in it is the caller's to set. NULL: no memory.
+ * Any thread; the thread's own recently freed ones come first. */
 hk__stackful *hk__stack_get(size_t size);
 
 /* Gives it back: kept hot for the next on this thread. */
 void hk__stack_put(hk__stackful *owner);
 
-/* Gives the memory of stacks freed beyond the hot ones back to the kernel, a bounded number per call. True: there are more. */
+/* Gives the memory of stacks freed beyond the hot ones back to the kernel, a bounded number per
+ * call. True: there are more. */
 bool hk__stack_trim(void);
 
-/* This thread's coroutine, made when the thread first resumes one; hk__here.self from then on where no coroutine runs. */
+/* This thread's coroutine, made when the thread first resumes one; hk__here.self from then on where
+ * no coroutine runs. */
 hk_coro *hk__thread_enter(void);
 
 #endif

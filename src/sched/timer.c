@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers: a hierarchical wheel that is exact to the nanosecond.
  *
- * A deadline is read as eleven digits of six bits. A timer lies at the level of the highest digit in
- * which it differs from the wheel's time, in the slot of its own digit there. So whatever lies at a
- * lower level is earlier than all above it, starting and stopping are a few instructions however
- * many there are, and the next one is found with two bit scans. When the time reaches a slot of an
- * upper level, its timers move down, in order; at level 0 a slot is one nanosecond, and they fire.
- * Equal deadlines are always in one slot, in the order they were started. (G. Varghese, A. Lauck,
- * "Hashed and hierarchical timing wheels", 1987. At 100 sleeping tasks a heap spent half of all
- * instructions on keeping its order.)
+ * A deadline is read as eleven digits of six bits. A timer lies at the level of the highest digit
+ * in which it differs from the wheel's time, in the slot of its own digit there. So whatever lies
+ * at a lower level is earlier than all above it, starting and stopping are a few instructions
+ * however many there are, and the next one is found with two bit scans. When the time reaches a
+ * slot of an upper level, its timers move down, in order; at level 0 a slot is one nanosecond, and
+ * they fire. Equal deadlines are always in one slot, in the order they were started. (G. Varghese,
+ * A. Lauck, "Hashed and hierarchical timing wheels", 1987. At 100 sleeping tasks a heap spent half
+ * of all instructions on keeping its order.)
  *
  * Starting a timer reads no clock: it waits on a list with its duration, and is armed when the loop
  * reads the clock at the end of the pass. So it can be late by what is left of the pass, never

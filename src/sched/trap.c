@@ -101,7 +101,8 @@ static hk__jump nobody(const hk_coro *self, hk_call *call)
     return (hk__jump){ NULL, NULL };
 }
 
-/* For a handler that asked for the loop's stack. Nothing else runs until the loop has seen to it. */
+/* For a handler that asked for the loop's stack. Nothing else runs until the loop has seen to
+ * it. */
 static hk__jump go_to_loop(hk_sched *s, hk_coro *self, hk_coro *t, hk_call *call)
 {
     call->task = t;

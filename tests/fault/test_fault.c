@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* No failure of an allocation or of a system call is fatal: a scenario that uses everything is run
  * once for every n, with the n-th such call failing. It must come to its end, leave no block and no
- * descriptor behind, and tell the failure to somebody; what must not happen is a crash, a hang, or a
- * task that was never heard of again. */
+ * descriptor behind, and tell the failure to somebody; what must not happen is a crash, a hang, or
+ * a task that was never heard of again. */
 #include <hocket.h>
 
 #include "harness/harness.h"

@@ -54,7 +54,8 @@ TEST(posts_of_each_thread_arrive_in_order, .seconds = 30)
     hk_sched_destroy(s);
 }
 
-/* A task waits in a call that another thread completes through a post. Every lost wake-up would hang here. */
+/* A task waits in a call that another thread completes through a post. Every lost wake-up would
+ * hang here. */
 static hk_call *waiting;
 static void keep(hk_call *call) { __atomic_store_n(&waiting, call, __ATOMIC_RELEASE); }
 static const hk_call_type answer_type = { .name = "answer", .handle = keep };

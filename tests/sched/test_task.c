@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks under the scheduler: birth, numbers, kill, wait, exit. SEMANTICS 2-3, cases 38-50 (the transcripts of case 38 are
- * examples). */
+/* Tasks under the scheduler: birth, numbers, kill, wait, exit. SEMANTICS 2-3, cases 38-50 (the
+ * transcripts of case 38 are examples). */
 #include <hocket.h>
 
 #include "harness/harness.h"
@@ -296,7 +296,8 @@ TEST(shutdown_is_bounded_and_reports_the_stuck,
     char end[] = "e";
     int64_t start = hk_now();
     trace[0] = 0;
-    /* main's failure cancels the rest, and run returns only when all have ended: so stop it from outside by destroy */
+    /* main's failure cancels the rest, and run returns only when all have ended: so stop it from
+     * outside by destroy */
     hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(50) });
     hk_sched_spawn(s, leaves_ignorers, end);
     for (int i = 0; i < 10; i++) hk_sched_step(s);

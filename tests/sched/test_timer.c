@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers: never early, equal deadlines in order, and the wheel against a sorted list under random programs, on a clock that
- * the test holds in its hand. */
+/* Timers: never early, equal deadlines in order, and the wheel against a sorted list under random
+ * programs, on a clock that the test holds in its hand. */
 #include "sched/sched.h"
 
 #include "harness/harness.h"

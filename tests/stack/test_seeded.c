@@ -134,8 +134,8 @@ TEST(asan_sees_use_of_a_destroyed_coroutine)
 }
 
 /* LeakSanitizer: what a parked coroutine holds is no leak; what it lost is. (Where frames are
- * checked for use after return, their variables lie elsewhere and are not seen: what is held here is
- * held in a register.) */
+ * checked for use after return, their variables lie elsewhere and are not seen: what is held here
+ * is held in a register.) */
 
 static void *hold(void *arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The wrappers behind faults.h.
  *
- * Each asks `fails` first. Blocks that were allocated while armed are remembered in a table, so that
- * a scenario can be asked what it has left behind. */
+ * Each asks `fails` first. Blocks that were allocated while armed are remembered in a table, so
+ * that a scenario can be asked what it has left behind. */
 #include "support/faults.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Failing the n-th allocation or system call that the library makes.
  *
- * The linker routes what the library calls through wrappers (tests/meson.build, --wrap). Armed, they
- * count, and the n-th fails the way the kernel or libc would fail it. */
+ * The linker routes what the library calls through wrappers (tests/meson.build, --wrap). Armed,
+ * they count, and the n-th fails the way the kernel or libc would fail it. */
 #ifndef SUPPORT_FAULTS_H
 #define SUPPORT_FAULTS_H
 
