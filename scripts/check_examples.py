@@ -7,6 +7,7 @@ BUILD=dir, WRAPPER=command (an emulator) and TIME_FACTOR come from the environme
 counts: `N passed, N failed`. The self-test runs the server's tests against a server in Python with
 seeded faults (fake_server.py): the test of each fault must find it, and without one all pass."""
 import os
+import random
 import re
 import shlex
 import signal
@@ -338,6 +339,30 @@ def server_survives_resets():
             c.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
             c.close()
         equal(nc(server.echo, b"still here"), b"still here", "echo")
+        server.stop()
+
+
+@test
+def server_survives_noise():
+    """Requests with a few random bytes changed: each gets an answer or the end, and the server is
+    there afterwards."""
+    chance = random.Random(1)
+    right = b"GET /?a HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
+    with Server() as server:
+        for _ in range(300 // FACTOR):
+            data = bytearray(right)
+            for _ in range(chance.randrange(4)):
+                data[chance.randrange(len(data))] = chance.choice(b"\0\r\n :/AaG\xff\x7f")
+            del data[chance.choice((len(data), chance.randrange(len(data)))):]
+            with client(server.http) as c:
+                c.sendall(data)
+                c.shutdown(socket.SHUT_WR)
+                answer = read_all(c)
+            if answer or not data:
+                match(rb"^(HTTP/1\.1 (200|400|404|405) |$)", answer, "%r" % bytes(data))
+            else:
+                raise Problem("no answer to %r" % bytes(data))
+        match("^HTTP/1.1 200 ", curl(server.http, "-i"), "afterwards")
         server.stop()
 
 
