@@ -121,14 +121,14 @@ static void run(hk_coro *(*make)(void))
 #define UNDER_SANITIZER 0
 #endif
 
-TEST(asleep, .slow = true, .seconds = SECONDS, .prints = "bytes per task")
+TEST(asleep, .slow = true, .seconds = SECONDS)
 {
     if (UNDER_SANITIZER) SKIP("a sanitizer's memory would be measured");
     if (!has_room()) SKIP("less than 3.75 GB of free memory");
     run(make_sleeper);
 }
 
-TEST(parked_in_a_users_call, .slow = true, .seconds = SECONDS, .prints = "bytes per task")
+TEST(parked_in_a_users_call, .slow = true, .seconds = SECONDS)
 {
     if (UNDER_SANITIZER) SKIP("a sanitizer's memory would be measured");
     if (!has_room()) SKIP("less than 3.75 GB of free memory");
