@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "coro/coro.h"
 #include "coro/stack.h"
 
 __thread hk__thread hk__here __attribute__((tls_model("initial-exec")));
@@ -30,6 +31,7 @@ static void end(void *unused)
     watched = false;
     hk__stack_thread_ends();
     hk__overflow_thread_ends();
+    hk__coro_clear(&self.coro);
 }
 
 static void make_key(void) { have_key = pthread_key_create(&key, end) == 0; }
@@ -73,6 +75,7 @@ static void begin(void)
 #endif
     if (__cxa_get_globals) hk__here.exceptions = __cxa_get_globals();
     hk__overflow_thread_begins();
+    hk__thread_watch_end();
     hk__here.self = &self.coro;
 }
 

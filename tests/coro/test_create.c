@@ -228,6 +228,7 @@ static void *primes_one(void *arg)
 {
     (void)arg;
     HK_CORO(co, calls_first, NULL, &primed);
+    CHECK(co != NULL);
     CHECK_STR(trace, "2 ");
     return NULL;
 }
