@@ -206,6 +206,10 @@ HK_API void hk_coro_leave(hk_coro **co);
 HK_API hk_step hk__coro_send_slow(hk_coro *co, void *value);
 HK_API void hk__yield_misuse(const hk_coro *me, const void *value) __attribute__((noreturn, cold));
 
+/* A compiler that sees the struct of a stackless coroutine here thinks it is resumed like this. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+
 /* Resumes a suspended coroutine with a stack; the caller has checked that it is one, suspended on
  * this thread. */
 static inline hk_step hk__coro_resume(hk_coro *co, void *value)
@@ -222,6 +226,8 @@ static inline hk_step hk__coro_resume(hk_coro *co, void *value)
     hk__arrive(me);
     return step;
 }
+
+#pragma GCC diagnostic pop
 
 /* Resumes a coroutine: its pending yield returns value. The first send starts it and must carry
  * NULL.

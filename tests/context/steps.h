@@ -108,7 +108,7 @@ static __attribute__((noinline)) bool all_steps(void)
     return steps;
 }
 
-static void check_all_steps(void)
+__attribute__((unused)) static void check_all_steps(void)
 {
     if (ON_VALGRIND) SKIP("Valgrind does not know the trap flag");
     if (!all_steps()) SKIP("no trap flag on this machine");

@@ -6,7 +6,6 @@
 #include <unwind.h>
 
 static void (*volatile looking)(const struct chain *chain);
-static char handler_stack[1 << 17];
 
 /* The end, an undefined return address, reads as 0. */
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *arg)
@@ -37,6 +36,8 @@ int chain_find(const struct chain *chain, const void *function)
 }
 
 #ifdef __x86_64__
+
+static char handler_stack[1 << 17];
 
 #include <ucontext.h>
 
