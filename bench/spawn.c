@@ -70,7 +70,7 @@ static void *measure(void *arg)
     bench_work *const work[] = { ours, BARE_WORKS ? bare : NULL };
     struct bench_race race;
     stacks = bare_stacks(BATCH);
-    bench_run_race(work, 2, bench_quick ? 3 * BATCH : 2000 * BATCH, &race);
+    bench_run_race(work, 2, bench_quick ? 3 * BATCH : 200 * BATCH, &race);
     bench_emit_race("spawn_exit", &race, 1);
     return NULL;
 }

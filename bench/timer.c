@@ -98,10 +98,10 @@ static void *measure(void *arg)
     struct bench_race race;
     stacks = bare_stacks(MOST);
     tasks = 64;
-    bench_run_race(work, 2, bench_quick ? 640 : 64 * 20000, &race);
+    bench_run_race(work, 2, bench_quick ? 640 : 64 * 2000, &race);
     bench_emit_race("park_timer_64", &race, 1);
     tasks = MOST;
-    bench_run_race(work, 2, bench_quick ? 3000 : MOST * 1200, &race);
+    bench_run_race(work, 2, bench_quick ? 3000 : MOST * 120, &race);
     bench_emit_race("park_timer_1000", &race, 1);
     return NULL;
 }
