@@ -201,6 +201,7 @@ static void *asks_itself(void *arg)
 }
 TEST(sigquit_prints_the_table, .prints = "SIGQUIT: 2 tasks")
 {
+    signal(SIGQUIT, SIG_DFL); /* a shell's background job inherits SIG_IGN, and that is respected */
     int unwound = 0;
     CHECK_EQ(hk_run(asks_itself, &unwound, NULL), 0);
 }
@@ -217,6 +218,7 @@ static void *quits(void *arg)
 }
 TEST(sigquit_wakes_a_sleeping_loop, .prints = "task 1      main                 waiting for sleep")
 {
+    signal(SIGQUIT, SIG_DFL);
     pthread_t self = pthread_self(), t;
     pthread_create(&t, NULL, quits, &self);
     CHECK_EQ(hk_run(sleeping_target, NULL, NULL), 0);
