@@ -256,7 +256,8 @@ static inline hk_step hk_coro_send(hk_coro *co, void *value)
 static inline HK_MUST_CHECK void *hk_yield(void *value)
 {
     hk_coro *me = hk__here.self;
-    if (HK__UNLIKELY(me == NULL || me->state != HK__RUNNING || hk_is_err(value)))
+    if (HK__UNLIKELY(me == NULL || hk_is_err(value) ||
+                     __atomic_load_n(&me->state, __ATOMIC_RELAXED) != HK__RUNNING))
         hk__yield_misuse(me, value);
     hk__stackful *s = (hk__stackful *)me;
     __atomic_store_n(&me->state, (uintptr_t)&hk__here, __ATOMIC_RELAXED);

@@ -40,7 +40,7 @@ void hk__coro_main(hk_coro *co)
     hk__stackful *s = (hk__stackful *)co;
     hk__arrive(co);
     void *value;
-    if (HK__UNLIKELY(co->state == HK__TASK_KILLED)) { /* before it began */
+    if (HK__UNLIKELY(state_of(co) == HK__TASK_KILLED)) { /* before it began */
         if (s->arg_release != NULL) s->arg_release(s->arg);
         value = hk_val(-ECANCELED);
     } else {
