@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -ENOSYS: a call that nobody serves.
+/* Calls that nobody serves: -ENOSYS.
  *
  * Where no driver is, the call is answered at once. Where the driver is somebody else's, Hocket's
  * own calls answer so themselves: they know no other scheduler. */

@@ -2,9 +2,9 @@
 /* Data flow: coroutines that are sent to, in pipelines.
  *
  * Items are pushed from a source through filters to sinks; close goes the same way, so that each
- * stage ends before the next one. Cases 36 (grepclose) and 37: through a stage that lives in another
- * thread, behind a queue, and through one in another process, behind a pipe. The course's programs
- * themselves are in examples/, with their transcripts. */
+ * stage ends before the next one. Cases 36 (grepclose) and 37: through a stage that lives in
+ * another thread, behind a queue, and through one in another process, behind a pipe. The course's
+ * programs themselves are in examples/, with their transcripts. */
 #include "support/steps.h"
 
 #include <pthread.h>

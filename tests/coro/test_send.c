@@ -2,7 +2,7 @@
 /* send and yield: the two directions of a coroutine, and the end of it.
  *
  * Cases 1 to 7, 10 and 11 of the semantics. (8, two threads: test_threads.c; 9, registers:
- * test_context.c.) */
+ * tests/context.) */
 #include "support/steps.h"
 
 /* Yields 1, then whatever was sent, then returns 7. */
