@@ -46,7 +46,8 @@ HK_API int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
 
 /* Makes a scheduler for this thread.
  *   options: NULL for defaults; copied.
- * Returns: the scheduler, or NULL without memory or file descriptors. Blocks: never. Cancel: no.
+ * Returns: the scheduler, or NULL: without memory or file descriptors; hk_why() says which. Blocks:
+ * never. Cancel: no.
  * Threads: the creator's. */
 HK_API hk_sched *hk_sched_create(const hk_run_options *options);
 
@@ -85,7 +86,7 @@ HK_API int64_t hk_sched_step(hk_sched *s);
 HK_API int hk_sched_fd(hk_sched *s);
 
 /* Kills every task; run and step go on until they have unwound.
- *   s: the scheduler.
+ *   s: the scheduler; NULL: the one that runs here.
  * Returns: nothing. Blocks: never. Cancel: no. Threads: its own; from others through
  * hk_sched_post. */
 HK_API void hk_sched_stop(hk_sched *s);

@@ -3,8 +3,8 @@
  *
  * A post is pushed on a lock-free list and taken by the loop all at once. Waking the loop costs a
  * system call, so it is woken only where it sleeps: the poster pushes, then reads `sleeping`; the
- * loop sets `sleeping`, then looks at the list; a full fence between the two on both sides, or both
- * could miss each other (PROTOCOLS 5.4, models/wake.pml).
+ * loop sets `sleeping`, then looks at the list. All four are sequentially consistent, or both could
+ * miss each other; the same goes for the count of holds.
  *
  * A scheduler's memory is never given back, only used again: so a post that comes too late finds a
  * closed door, not freed memory. The count of posters keeps the world's wake-up descriptor alive
@@ -16,8 +16,7 @@
 
 void hk__inbox_wake(hk_sched *s)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&s->inbox.sleeping, __ATOMIC_RELAXED) &&
+    if (__atomic_load_n(&s->inbox.sleeping, __ATOMIC_SEQ_CST) &&
         __atomic_exchange_n(&s->inbox.sleeping, false, __ATOMIC_ACQ_REL))
         s->world->table->wake(s->world);
 }
@@ -33,7 +32,7 @@ int hk_sched_post(hk_sched *s, void (*fn)(void *arg), void *arg)
     if (open) {
         post->next = __atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED);
         while (!__atomic_compare_exchange_n(&s->inbox.posts, &post->next, post, true,
-                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
+                                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
         hk__inbox_wake(s);
     } else {
         free(post);
@@ -92,6 +91,6 @@ void hk_sched_hold(hk_sched *s) { __atomic_fetch_add(&s->inbox.holds, 1, __ATOMI
 
 void hk_sched_release(hk_sched *s)
 {
-    __atomic_fetch_sub(&s->inbox.holds, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_sub(&s->inbox.holds, 1, __ATOMIC_SEQ_CST);
     hk__inbox_wake(s);
 }

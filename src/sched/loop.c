@@ -94,14 +94,14 @@ static void take_time(hk_sched *s)
 
 static bool anything_posted(const hk_sched *s)
 {
-    return __atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED) != NULL ||
-           __atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED);
+    return __atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL ||
+           __atomic_load_n(&s->inbox.dump, __ATOMIC_SEQ_CST);
 }
 
 bool hk__loop_deadlocked(const hk_sched *s)
 {
     return !hk__ready_any(s) && s->timers.count == 0 && s->descriptors.waiting == 0 &&
-           __atomic_load_n(&s->inbox.holds, __ATOMIC_ACQUIRE) <= 0 && !anything_posted(s);
+           __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 && !anything_posted(s);
 }
 
 /* How long to wait for the world: not at all where there is work, or nothing to wait for. */
@@ -118,9 +118,8 @@ static void look_at_world(hk_sched *s, int64_t until)
 {
     hk__event events[HK__EVENTS];
     if (until != 0) {
-        __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_RELAXED);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        if (anything_posted(s)) until = 0;
+        __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
+        if (anything_posted(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
     }
     int count = s->world->table->wait(s->world, events, HK__EVENTS, until);
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);

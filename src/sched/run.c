@@ -52,11 +52,8 @@ static void finish(hk_sched *s)
     give_memory(s);
 }
 
-hk_sched *hk_sched_create(const hk_run_options *options)
+static int begin(hk_sched *s, const hk_run_options *options)
 {
-    if (options == NULL) options = &default_options;
-    hk_sched *s = take_memory();
-    if (s == NULL) return NULL;
     memset(s, 0, sizeof *s);
     s->budget = HK__BUDGET;
     s->driver = (hk_driver){ hk__driver_complete, driver_tid };
@@ -66,16 +63,32 @@ hk_sched *hk_sched_create(const hk_run_options *options)
     int r = hk__world_epoll(&s->world);
     if (r == 0) r = hk__descriptors_open(s);
     if (r == 0) r = hk__tasks_reserve(s);
-    if (r < 0) {
-        finish(s);
-        errno = 0;
-        return NULL;
-    }
+    if (r < 0) return r;
     s->now = s->world->table->now(s->world);
     hk__timers_open(s);
     s->inbox.sleeping = true; /* outside run and step: a post makes the descriptor readable */
     s->inbox.open = true;
     hk__signal_ignore_pipe();
+    return 0;
+}
+
+static int make(const hk_run_options *options, hk_sched **ret_sched)
+{
+    hk_sched *s = take_memory();
+    if (s == NULL) return -ENOMEM;
+    int r = begin(s, options != NULL ? options : &default_options);
+    if (r < 0)
+        finish(s);
+    else
+        *ret_sched = s;
+    return r;
+}
+
+hk_sched *hk_sched_create(const hk_run_options *options)
+{
+    hk_sched *s = NULL;
+    int r = make(options, &s);
+    if (r < 0) hk_fail(r, "hk_sched_create");
     return s;
 }
 
@@ -172,7 +185,11 @@ int64_t hk_sched_step(hk_sched *s)
 
 int hk_sched_fd(hk_sched *s) { return s->world->table->descriptor(s->world); }
 
-void hk_sched_stop(hk_sched *s) { kill_all(s); }
+void hk_sched_stop(hk_sched *s)
+{
+    if (s == NULL) s = hk__here.sched;
+    if (s != NULL) kill_all(s);
+}
 
 int64_t hk_now(void)
 {
@@ -233,12 +250,13 @@ static void answer_no_more(void)
 int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
 {
     if (hk__here.sched != NULL) return -EDEADLK;
-    hk_sched *s = hk_sched_create(options);
-    if (s == NULL) return -ENOMEM;
+    hk_sched *s;
+    int r = make(options, &s);
+    if (r < 0) return r;
     struct main_task m = { main_task, arg, s, hk_val(-ECANCELED) };
     hk_tid tid = hk__task_spawn(s, run_main, &m, &(hk_coro_options){ .name = "main" });
     bool answers = answer_quit(s);
-    int r = tid < 0 ? (int)tid : hk_sched_run(s);
+    r = tid < 0 ? (int)tid : hk_sched_run(s);
     if (answers) answer_no_more();
     hk_sched_destroy(s);
     return r < 0 ? r : (int)hk_num(m.value);

@@ -152,7 +152,7 @@ static bool run_with_fault(int n, const char **ret_name)
 TEST(no_failed_allocation_or_system_call_is_fatal, .seconds = 60)
 {
     const char *name;
-    for (int warm = 0; warm < 2; warm++) run_with_fault(0, &name); /* what is kept for ever, once */
+    for (int warm = 0; warm < 2; warm++) run_with_fault(warm, &name); /* what is kept for ever */
     int kept = faults_blocks();
     int n = 1;
     while (run_with_fault(n, &name)) {
