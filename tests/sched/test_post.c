@@ -149,8 +149,8 @@ TEST(a_deadlock_is_none_while_somebody_holds, .prints = "deadlock")
     hk_sched_hold(s);
     hk_sched_spawn(s, waits_in_vain, NULL);
     pthread_t t;
-    pthread_create(&t, NULL, releases_later, s);
     int64_t start = hk_now();
+    pthread_create(&t, NULL, releases_later, s);
     CHECK_EQ(hk_sched_run(s), -EDEADLK);
     CHECK(hk_now() - start >= HK_MS(19));
     pthread_join(t, NULL);

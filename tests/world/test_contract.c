@@ -242,19 +242,6 @@ WORLD_TEST(a_time_that_is_over_is_no_wait)
     CHECK(now(w) - before < HK_SEC(1));
 }
 
-/* Lateness: without the timer slack of 50 us it is a fraction of that; the best of many. */
-WORLD_TEST(wait_is_hardly_late)
-{
-    int64_t best = INT64_MAX;
-    for (int i = 0; i < 50; i++) {
-        int64_t until = now(w) + HK_US(200);
-        look(w, until, ticket(0, 0), NULL);
-        int64_t late = now(w) - until;
-        if (late < best) best = late;
-    }
-    CHECK(best < HK_US(45));
-}
-
 TEST(timer_slack_is_given_back)
 {
     hk__world *w;
