@@ -168,3 +168,12 @@ hk__call_as_caller:
         .size   hk__call_as_caller, . - hk__call_as_caller
 
         .section .note.GNU-stack, "", %progbits
+
+/* Where the library is built for branch target identification, this file is fit for it. */
+#ifdef __ARM_FEATURE_BTI_DEFAULT
+        .section .note.gnu.property, "a"
+        .p2align 3
+        .long   4, 16, 5
+        .asciz  "GNU"
+        .long   0xc0000000, 4, 1, 0
+#endif

@@ -65,6 +65,8 @@ hk__switch_outline:
         pushq   %r15
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset r15, 0
+        stmxcsr 32(%rdi)
+        fnstcw  36(%rdi)
         movq    %rdx, %rax
         movq    %rcx, %rdx
         leaq    1f(%rip), %rcx
@@ -72,8 +74,6 @@ hk__switch_outline:
         movq    %rcx, 8(%rdi)
         movq    %rbp, 16(%rdi)
         movq    %rbx, 24(%rdi)
-        stmxcsr 32(%rdi)
-        fnstcw  36(%rdi)
         movl    32(%rdi), %ecx
         xorl    32(%rsi), %ecx
         testl   $0xffc0, %ecx
@@ -163,3 +163,13 @@ hk__call_as_caller:
         .size   hk__call_as_caller, . - hk__call_as_caller
 
         .section .note.GNU-stack, "", @progbits
+
+/* Where the library is built for indirect branch tracking, this file is fit for it. Never for shadow
+ * stacks: a switch does not return to where it was called from. */
+#if defined(__CET__) && (__CET__ & 1)
+        .section .note.gnu.property, "a"
+        .p2align 3
+        .long   4, 16, 5
+        .asciz  "GNU"
+        .long   0xc0000002, 4, 1, 0
+#endif
