@@ -110,14 +110,14 @@ TEST(stacks_do_not_touch, .seconds = 60)
 
 TEST(neighbours_have_different_colours)
 {
-    hk__stackful *owner[16];
+    hk__stackful *owner[8];
     uint64_t seen = 0;
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         owner[i] = hk__stack_get(0);
         seen |= UINT64_C(1) << ((uintptr_t)owner[i] / 64 % 64);
     }
-    CHECK_EQ(__builtin_popcountll(seen), 16);
-    for (int i = 0; i < 16; i++) hk__stack_put(owner[i]);
+    CHECK_EQ(__builtin_popcountll(seen), 8);
+    for (int i = 0; i < 8; i++) hk__stack_put(owner[i]);
 }
 
 TEST(trim_is_bounded_and_says_what_is_left)
@@ -225,6 +225,40 @@ TEST(a_forked_child_goes_on)
     waitpid(child, &status, 0);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
     hk_coro_destroy(co);
+}
+
+/* A child that is forked while another thread is about to take a stack from its slab. */
+
+static bool enough;
+
+static void *take_and_return(void *arg)
+{
+    while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
+        hk__stackful *owner[4]; /* large ones: each has a slab of its own */
+        for (int i = 0; i < 4; i++) owner[i] = hk__stack_get(8 << 20);
+        for (int i = 0; i < 4; i++) hk__stack_put(owner[i]);
+        while (hk__stack_trim()) continue;
+    }
+    return arg;
+}
+
+TEST(a_child_forked_in_the_middle_goes_on, .seconds = 30)
+{
+    pthread_t thread;
+    if (SANITIZED) SKIP("sanitizers do not follow forks of threads");
+    CHECK_EQ(pthread_create(&thread, NULL, take_and_return, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(5);
+            _exit(hk__stack_get(16 << 20) ? 7 : 1);
+        }
+        waitpid(child, &status, 0);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    }
+    __atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
 }
 
 /* Where address space is limited, slabs shrink, and in the end there is an answer. */
