@@ -30,7 +30,10 @@ int hk__wait_describe(const hk_call *call, char *buf, size_t size);
 int hk__io_abort(hk_call *call);
 int hk__io_describe(const hk_call *call, char *buf, size_t size);
 /* The result of a call that has moved some bytes, perhaps none, and now meets r. */
-int64_t hk__io_outcome(const hk_io_call *io, int64_t r);
+static inline int64_t hk__io_outcome(const hk_io_call *io, int64_t r)
+{
+    return io->progress != 0 ? (int64_t)io->progress : r;
+}
 /* Bytes in all pieces. */
 size_t hk__vector_size(const struct iovec *vector, int count);
 /* What is left of them after `done` bytes, at most room pieces of it; returns how many. */

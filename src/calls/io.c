@@ -27,11 +27,6 @@ int hk__io_describe(const hk_call *call, char *buf, size_t size)
     return snprintf(buf, size, "%s fd %d", call->type->name, io->fd);
 }
 
-int64_t hk__io_outcome(const hk_io_call *io, int64_t r)
-{
-    return io->progress != 0 ? (int64_t)io->progress : r;
-}
-
 size_t hk__vector_size(const struct iovec *vector, int count)
 {
     size_t size = 0;

@@ -11,17 +11,26 @@
 
 enum { UNREMEMBERED = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE };
 
-static void take(hk_call *call, hk__direct *direct)
+/* Into `vector`, or, where that is NULL, as `message` says. Inline: the common calls come this
+ * way. */
+static inline __attribute__((always_inline)) void take(hk_call *call, uint8_t kind, int flags,
+                                                       const struct iovec *vector, int count,
+                                                       struct msghdr *message)
 {
     struct hk__io io;
     if (!hk__io_enter(&io, call, HK_CONTAINER(call, hk_io_call, call)->fd, HK__READER)) return;
     int64_t n = -EAGAIN;
-    if (hk__io_ready(&io) || (direct->flags & UNREMEMBERED)) n = hk__io_direct(&io, direct);
-    if (n == -EAGAIN && !(direct->flags & MSG_DONTWAIT))
+    if (hk__io_ready(&io) || (flags & UNREMEMBERED)) {
+        hk__direct direct = { .kind = kind, .flags = flags, .count = count };
+        direct.vector = vector;
+        direct.message = message;
+        n = hk__io_direct(&io, &direct);
+    }
+    if (n == -EAGAIN && !(flags & MSG_DONTWAIT)) {
         n = hk__io_park(&io);
-    else
-        return hk__io_finish(&io, n);
-    if (n < 0) hk__io_finish(&io, n);
+        if (n == 0) return;
+    }
+    hk__io_finish(&io, n);
 }
 
 static void take_all(hk_call *call)
@@ -58,10 +67,9 @@ static void take_nothing(hk_call *call)
 
 void hk__read_handle(hk_call *call)
 {
-    hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    hk__direct direct = { .kind = HK__DIRECT_READ, .vector = &self->data.one, .count = 1 };
-    if (HK__LIKELY(self->data.one.iov_len != 0))
-        take(call, &direct);
+    const struct iovec *one = &HK_CONTAINER(call, hk_io_call, call)->data.one;
+    if (HK__LIKELY(one->iov_len != 0))
+        take(call, HK__DIRECT_READ, 0, one, 1, NULL);
     else
         take_nothing(call);
 }
@@ -69,25 +77,21 @@ void hk__read_handle(hk_call *call)
 void hk__readv_handle(hk_call *call)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    hk__direct direct = { .kind = HK__DIRECT_READ };
-    direct.vector = self->data.vector.list;
-    direct.count = self->data.vector.count;
-    if (direct.count < 0 || direct.count > IOV_MAX)
+    const struct iovec *vector = self->data.vector.list;
+    const int count = self->data.vector.count;
+    if (count < 0 || count > IOV_MAX)
         hk_call_complete(call, -EINVAL);
-    else if (hk__vector_size(direct.vector, direct.count) == 0)
+    else if (hk__vector_size(vector, count) == 0)
         take_nothing(call);
     else
-        take(call, &direct);
+        take(call, HK__DIRECT_READ, 0, vector, count, NULL);
 }
 
 void hk__recv_handle(hk_call *call)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    hk__direct direct = { .kind = HK__DIRECT_RECV, .flags = self->flags };
-    direct.vector = &self->data.one;
-    direct.count = 1;
     if (HK__LIKELY((self->flags & (MSG_WAITALL | MSG_PEEK | UNREMEMBERED)) != MSG_WAITALL))
-        take(call, &direct);
+        take(call, HK__DIRECT_RECV, self->flags, &self->data.one, 1, NULL);
     else
         take_all(call);
 }
@@ -95,7 +99,5 @@ void hk__recv_handle(hk_call *call)
 void hk__recvmsg_handle(hk_call *call)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    hk__direct direct = { .kind = HK__DIRECT_RECV, .flags = self->flags };
-    direct.message = self->data.message;
-    take(call, &direct);
+    take(call, HK__DIRECT_RECV, self->flags, NULL, 0, self->data.message);
 }

@@ -12,72 +12,92 @@
 
 enum { PIECES = 16 }; /* of the rest of a vector, for one try: no more of the task's stack */
 
-/* One try at what is left. direct says what the first try is; later ones carry no control data. */
-static int64_t put_some(struct hk__io *io, hk_io_call *self, const hk__direct *first,
-                        const struct iovec *vector, int count)
+/* What a call writes. */
+struct load {
+    uint8_t kind;
+    int flags, count;
+    size_t size; /* bytes in all */
+    const struct iovec *vector;
+    struct msghdr *message; /* NULL, or whose vector it is */
+};
+
+/* One try at what is left. Control data goes with the first byte, and only with that. */
+static int64_t put_rest(struct hk__io *io, const struct load *load, size_t done)
 {
-    hk__direct direct = *first;
-    if (HK__LIKELY(self->progress == 0)) {
-        direct.vector = vector;
-        direct.count = count;
-        return hk__io_direct(io, &direct);
-    }
     struct iovec rest[PIECES];
-    direct.message = NULL;
-    direct.vector = rest;
-    direct.count = hk__vector_rest(vector, count, self->progress, rest, PIECES);
+    hk__direct direct = { .kind = load->kind, .flags = load->flags, .vector = rest };
+    direct.count = hk__vector_rest(load->vector, load->count, done, rest, PIECES);
     return hk__io_direct(io, &direct);
 }
 
-static void put(hk_call *call, const hk__direct *first, const struct iovec *vector, int count)
+static inline int64_t put_first(struct hk__io *io, const struct load *load)
+{
+    hk__direct direct = { .kind = load->kind, .flags = load->flags, .count = load->count };
+    direct.vector = load->vector;
+    direct.message = load->message;
+    return hk__io_direct(io, &direct);
+}
+
+/* Inline: the common calls come this way. */
+static inline __attribute__((always_inline)) void put(hk_call *call, struct load load)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    const bool no_wait = first->kind == HK__DIRECT_SEND && (first->flags & MSG_DONTWAIT);
-    const size_t size = hk__vector_size(vector, count);
+    const bool no_wait = load.kind == HK__DIRECT_SEND && (load.flags & MSG_DONTWAIT);
     struct hk__io io;
     if (!hk__io_enter(&io, call, self->fd, HK__WRITER)) return;
-    while (hk__io_ready(&io) || size == 0 || no_wait) {
-        int64_t n = put_some(&io, self, first, vector, count);
+    while (HK__LIKELY(hk__io_ready(&io)) || load.size == 0 || no_wait) {
+        int64_t n = HK__LIKELY(self->progress == 0) ? put_first(&io, &load)
+                                                    : put_rest(&io, &load, self->progress);
         if (n == -EAGAIN && !no_wait) break;
         if (n > 0) self->progress += (size_t)n;
-        bool more = n > 0 && self->progress < size && (io.d->note & HK__NOTE_STREAM);
-        if (!more) return hk__io_finish(&io, hk__io_outcome(self, n));
+        bool more = n > 0 && self->progress < load.size && (io.d->note & HK__NOTE_STREAM);
+        if (HK__LIKELY(!more)) return hk__io_finish(&io, hk__io_outcome(self, n));
     }
     int r = hk__io_park(&io);
     if (r < 0) hk__io_finish(&io, hk__io_outcome(self, r));
 }
 
+static inline struct load one_buffer(const hk_io_call *self, uint8_t kind)
+{
+    const struct iovec *one = &self->data.one;
+    return (struct load){ kind, self->flags, 1, one->iov_len, one, NULL };
+}
+
 void hk__write_handle(hk_call *call)
 {
-    const hk__direct direct = { .kind = HK__DIRECT_WRITE };
-    put(call, &direct, &HK_CONTAINER(call, hk_io_call, call)->data.one, 1);
+    put(call, one_buffer(HK_CONTAINER(call, hk_io_call, call), HK__DIRECT_WRITE));
+}
+
+void hk__send_handle(hk_call *call)
+{
+    put(call, one_buffer(HK_CONTAINER(call, hk_io_call, call), HK__DIRECT_SEND));
+}
+
+static void put_many(hk_call *call, struct load load)
+{
+    load.size = hk__vector_size(load.vector, load.count);
+    put(call, load);
 }
 
 void hk__writev_handle(hk_call *call)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    const hk__direct direct = { .kind = HK__DIRECT_WRITE };
+    const struct iovec *vector = self->data.vector.list;
     const int count = self->data.vector.count;
     if (count < 0 || count > IOV_MAX)
         hk_call_complete(call, -EINVAL);
     else
-        put(call, &direct, self->data.vector.list, count);
-}
-
-void hk__send_handle(hk_call *call)
-{
-    hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    const hk__direct direct = { .kind = HK__DIRECT_SEND, .flags = self->flags };
-    put(call, &direct, &self->data.one, 1);
+        put_many(call, (struct load){ HK__DIRECT_WRITE, 0, count, 0, vector, NULL });
 }
 
 void hk__sendmsg_handle(hk_call *call)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
     struct msghdr *message = self->data.message;
-    const hk__direct direct = { .kind = HK__DIRECT_SEND, .flags = self->flags, .message = message };
+    const int count = (int)message->msg_iovlen;
     if (message->msg_iovlen > IOV_MAX)
         hk_call_complete(call, -EMSGSIZE);
     else
-        put(call, &direct, message->msg_iov, (int)message->msg_iovlen);
+        put_many(call, (struct load){ HK__DIRECT_SEND, self->flags, count, 0, message->msg_iov,
+                                      message });
 }

@@ -43,15 +43,13 @@ static int grow(struct hk__descriptors *all, uint32_t count)
 }
 
 /* The number is looked at before the table grows to it: it may be nonsense. */
-int hk__descriptor_find(hk_sched *s, int fd, struct hk__descriptor **ret_d)
+int hk__descriptor_find(hk_sched *s, int fd)
 {
     hk__direct look = { .kind = HK__DIRECT_POLL, .fd = fd, .flags = HK__READABLE };
     if (fd < 0) return -EBADF;
     int64_t r = s->world->table->direct(s->world, &look);
     if (r < 0 && r != -EAGAIN) return (int)r;
-    r = grow(&s->descriptors, (uint32_t)fd + 1);
-    if (r == 0) *ret_d = &s->descriptors.table[fd];
-    return (int)r;
+    return grow(&s->descriptors, (uint32_t)fd + 1);
 }
 
 static hk__ticket ticket_of(const hk_sched *s, int fd)

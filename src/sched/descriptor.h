@@ -37,7 +37,7 @@ struct hk__io {
 };
 
 /* The slow ways of enter and park. */
-int hk__descriptor_find(hk_sched *s, int fd, struct hk__descriptor **ret_d);
+int hk__descriptor_find(hk_sched *s, int fd);
 int hk__descriptor_watch(hk_sched *s, int fd, unsigned directions);
 
 /* The number means another file from now on: whoever waited is told -EBADF. */
@@ -60,17 +60,13 @@ static inline unsigned hk__io_bit(const struct hk__io *io)
 static inline bool hk__io_enter(struct hk__io *io, hk_call *call, int fd, enum hk__side side)
 {
     hk_sched *s = hk__sched_of(call);
-    int r = -ENOSYS;
-    *io = (struct hk__io){ .s = s, .call = call, .fd = fd, .side = side };
-    if (HK__LIKELY(s != NULL)) {
-        r = 0;
-        if (HK__LIKELY((unsigned)fd < s->descriptors.count))
-            io->d = &s->descriptors.table[fd];
-        else
-            r = hk__descriptor_find(s, fd, &io->d);
-    }
+    int r = s == NULL ? -ENOSYS : 0;
+    if (HK__LIKELY(r == 0) && HK__UNLIKELY((unsigned)fd >= s->descriptors.count))
+        r = hk__descriptor_find(s, fd);
     if (HK__LIKELY(r == 0)) {
-        if (HK__LIKELY(io->d->waiter[side] == NULL || io->d->waiter[side] == call)) return true;
+        struct hk__descriptor *d = &s->descriptors.table[fd];
+        *io = (struct hk__io){ .s = s, .d = d, .call = call, .fd = fd, .side = side };
+        if (HK__LIKELY(d->waiter[side] == NULL || d->waiter[side] == call)) return true;
         r = -EBUSY;
     }
     hk_call_complete(call, r);

@@ -112,23 +112,28 @@ static int64_t receive_message(hk__direct *d, struct msghdr *message, int flags)
     return n;
 }
 
-static int64_t receive(hk__direct *d)
+static int64_t receive_many(hk__direct *d, int flags)
 {
-    const uint8_t local_stream = HK__NOTE_LOCAL | HK__NOTE_SHORT;
+    struct msghdr plain = { .msg_iov = (struct iovec *)(uintptr_t)d->vector,
+                            .msg_iovlen = (size_t)d->count };
+    return receive_message(d, d->message != NULL ? d->message : &plain, flags);
+}
+
+static inline int64_t receive(hk__direct *d)
+{
+    const unsigned local_stream = HK__NOTE_LOCAL | HK__NOTE_SHORT;
     const int flags = (d->flags & ~MSG_WAITALL) | MSG_DONTWAIT;
     int64_t n;
-    if (d->message != NULL) {
-        n = receive_message(d, d->message, flags);
-    } else if (d->count == 1 && (d->note & local_stream) != local_stream) {
-        n = TRY(recv(d->fd, d->vector->iov_base, d->vector->iov_len, flags));
-        d->spent = n > 0 && (d->note & HK__NOTE_SHORT) && (size_t)n < d->vector->iov_len;
+    if (d->count == 1 && (d->note & local_stream) != local_stream) {
+        const struct iovec *one = d->vector;
+        n = TRY(recv(d->fd, one->iov_base, one->iov_len, flags));
+        d->spent = n > 0 && (d->note & HK__NOTE_SHORT) && (size_t)n < one->iov_len;
     } else {
-        struct msghdr plain = { .msg_iov = (struct iovec *)(uintptr_t)d->vector,
-                                .msg_iovlen = (size_t)d->count };
-        n = receive_message(d, &plain, flags);
+        n = receive_many(d, flags);
     }
     if (n == -EAGAIN) d->spent = true;
-    if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)) d->spent = n == -EAGAIN && (flags & MSG_PEEK);
+    if (__builtin_expect(flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE), 0))
+        d->spent = n == -EAGAIN && (flags & MSG_PEEK);
     return n;
 }
 
@@ -140,17 +145,24 @@ static bool waits_for_stranger(const hk__direct *d)
            d->message->msg_name != NULL && is_ready(d, POLLOUT) == 0;
 }
 
-static int64_t transmit(hk__direct *d)
+static int64_t transmit_many(hk__direct *d, int flags)
 {
-    const int flags = d->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
     struct msghdr plain = { .msg_iov = (struct iovec *)(uintptr_t)d->vector,
                             .msg_iovlen = (size_t)d->count };
     const struct msghdr *m = d->message != NULL ? d->message : &plain;
-    int64_t n = d->message == NULL && d->count == 1
-                    ? TRY(send(d->fd, d->vector->iov_base, d->vector->iov_len, flags))
-                    : TRY(sendmsg(d->fd, m, flags));
+    int64_t n = TRY(sendmsg(d->fd, m, flags));
     if (n == -EAGAIN && waits_for_stranger(d)) return -ENOBUFS;
     d->spent = n == -EAGAIN || (n > 0 && (size_t)n < size_of(m->msg_iov, (int)m->msg_iovlen));
+    return n;
+}
+
+static inline int64_t transmit(hk__direct *d)
+{
+    const int flags = d->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (d->count != 1 || d->message != NULL) return transmit_many(d, flags);
+    const struct iovec *one = d->vector;
+    int64_t n = TRY(send(d->fd, one->iov_base, one->iov_len, flags));
+    d->spent = n == -EAGAIN || (n > 0 && (size_t)n < one->iov_len);
     return n;
 }
 
@@ -286,24 +298,9 @@ static int64_t write_other(hk__direct *d)
 
 /* ---- the door ---- */
 
-int64_t hk__direct_call(hk__world *world, hk__direct *d)
+static int64_t rarer(hk__direct *d)
 {
-    (void)world;
-    d->spent = false;
-    int r = 0;
-    if (__builtin_expect(d->note == 0, 0)) {
-        if (d->kind == HK__DIRECT_READ || d->kind == HK__DIRECT_WRITE)
-            r = learn(d);
-        else if (d->kind < HK__DIRECT_SHUTDOWN)
-            r = learn_socket(d);
-    }
-    if (r < 0) return r;
-    bool socket = d->note & HK__NOTE_SOCKET;
     switch (d->kind) {
-    case HK__DIRECT_READ: return socket ? receive(d) : read_other(d);
-    case HK__DIRECT_WRITE: return socket ? transmit(d) : write_other(d);
-    case HK__DIRECT_RECV: return socket ? receive(d) : -ENOTSOCK;
-    case HK__DIRECT_SEND: return socket ? transmit(d) : -ENOTSOCK;
     case HK__DIRECT_ACCEPT: return accept_one(d);
     case HK__DIRECT_CONNECT: return connect_to(d);
     case HK__DIRECT_SHUTDOWN: return shutdown(d->fd, d->flags) < 0 ? -errno : 0;
@@ -311,5 +308,34 @@ int64_t hk__direct_call(hk__world *world, hk__direct *d)
     case HK__DIRECT_POLL:
         return is_ready(d, d->flags & HK__READABLE ? POLLIN | POLLRDHUP : POLLOUT);
     default: return -ENOSYS;
+    }
+}
+
+/* Not yet noted what it is: 0 or -errno. */
+static int meet(hk__direct *d)
+{
+    if (d->kind == HK__DIRECT_READ || d->kind == HK__DIRECT_WRITE) return learn(d);
+    return d->kind < HK__DIRECT_SHUTDOWN ? learn_socket(d) : 0;
+}
+
+int64_t hk__direct_call(hk__world *world, hk__direct *d)
+{
+    (void)world;
+    d->spent = false;
+    if (__builtin_expect(d->note == 0, 0)) {
+        int r = meet(d);
+        if (r < 0) return r;
+    }
+    const bool socket = d->note & HK__NOTE_SOCKET;
+    switch (d->kind) {
+    case HK__DIRECT_READ:
+    case HK__DIRECT_RECV:
+        if (__builtin_expect(socket, 1)) return receive(d);
+        return d->kind == HK__DIRECT_READ ? read_other(d) : -ENOTSOCK;
+    case HK__DIRECT_WRITE:
+    case HK__DIRECT_SEND:
+        if (__builtin_expect(socket, 1)) return transmit(d);
+        return d->kind == HK__DIRECT_WRITE ? write_other(d) : -ENOTSOCK;
+    default: return rarer(d);
     }
 }
