@@ -332,8 +332,15 @@ TEST(a_killed_task_is_refused_before_anything_happens_but_for_what_must_work_in_
 }
 
 static void keep_exempt_handle(hk_call *call) { kept = call; }
+static int keep_exempt_abort(hk_call *call)
+{
+    (void)call;
+    note("aborted ");
+    return HK_ABORTED;
+}
 static const hk_call_type keep_exempt = { .name = "keep_exempt",
                                           .handle = keep_exempt_handle,
+                                          .abort = keep_exempt_abort,
                                           .flags = HK_CALL_NO_REFUSAL };
 
 static void *waits_in_cleanup(void *arg)

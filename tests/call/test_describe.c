@@ -100,6 +100,7 @@ static void *looks_at_the_table(void *arg)
     check_row(&list[1], "task", "ready", "");
     hk_sched_yield();
     CHECK_EQ(hk_sched_tasks(NULL, list, HK_LEN(list)), 7);
+    CHECK(list[1].waited < HK_SEC(60) && list[5].waited < HK_SEC(60));
     check_row(&list[0], "main", "running", "");
     check_row(&list[1], "reader of alice", "waiting", "a letter from alice");
     check_row(&list[2], "task", "waiting", "mute");
@@ -170,6 +171,8 @@ static void *looks_at_built_in_calls(void *arg)
     CHECK(strncmp(list[1].waits, "sleep, 99", 9) == 0 ||
           strncmp(list[1].waits, "sleep, 1000", 11) == 0);
     CHECK_STR(list[2].waits, "the end of task 2 'sleeper'");
+    CHECK(list[1].waited >= HK_MS(1) && list[2].waited >= HK_MS(1));
+    CHECK(list[1].waited < HK_SEC(60) && list[2].waited < HK_SEC(60));
     hk_task_kill(sleeper);
     hk_task_kill(waiter);
     return arg;

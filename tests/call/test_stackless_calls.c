@@ -336,6 +336,31 @@ TEST(one_killed_after_its_call_was_complete_gets_the_result)
     CHECK_EQ(keep_aborts, 0);
 }
 
+static hk_step awaits_it_twice(hk_coro *co, void *in)
+{
+    struct frame *f = frame_of(co);
+    HK_BEGIN(co);
+    f->u.keep = (struct keep){ HK_CALL(keep_type) };
+    HK_AWAIT(co, &f->u.keep.call);
+    HK_AWAIT(co, &f->u.keep.call);
+    HK_END(co, hk_val(f->u.keep.call.result));
+}
+
+TEST(a_call_may_be_awaited_again_as_it_is)
+{
+    hk_coro *co = &make(awaits_it_twice)->co;
+    CHECK(!accept_call(hk_coro_send(co, NULL).call));
+    keep_abort_answer = HK_ABORT_LATER;
+    CHECK_STEP(hk_coro_close(co), "refused EINPROGRESS");
+    hk_call_complete(kept, 1);
+    CHECK(!accept_call(hk_coro_send(co, hk_val(1)).call));
+    keep_abort_answer = HK_ABORTED;
+    CHECK_STEP(hk_coro_close(co), "returned 0");
+    CHECK_EQ(keep_aborts, 2); /* once for each time it was made */
+    CHECK_EQ(hk_coro_destroy(co), 0);
+    CHECK_EQ(frames, 0);
+}
+
 /* ---- delegating to a generator with a stack that traps ---- */
 
 static void *naps_and_yields(void *arg)

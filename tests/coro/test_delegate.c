@@ -324,6 +324,29 @@ TEST(close_through_a_call_in_the_inner_cleanup_is_still_a_close)
     }
 }
 
+static void *goes_on_after_a_call(void *arg)
+{
+    void *in = hk_yield(hk_val(1));
+    note("cleanup %s ", number_text(add_one(10)));
+    in = hk_yield(hk_val(2));
+    return hk_is_err(in) ? in : arg;
+}
+
+TEST(an_inner_one_that_calls_and_then_ignores_its_close_is_an_error_too)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        trace_clear();
+        hk_coro_options options = { .driven = (kind & 1) != 0 };
+        HK_CORO(inner, goes_on_after_a_call, hk_val(7), &options);
+        hk_coro *co = make((kind & 2) != 0, PASSES, inner, "x");
+        CHECK_STEP(hk_coro_send(co, NULL), "yielded 1");
+        CHECK_STEP(serve(co, hk_coro_close(co)), "failed EBUSY");
+        CHECK_STR(trace, "cleanup 11 x -EBUSY ");
+        CHECK_STEP(hk_coro_send(inner, NULL), "returned 7");
+        CHECK_EQ(hk_coro_destroy(co), 0);
+    }
+}
+
 /* An inner one that was created driven hands its calls to its consumer, which delegates: up they
  * go. */
 TEST(calls_of_a_driven_inner_one_are_handed_up)

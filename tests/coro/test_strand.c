@@ -230,6 +230,54 @@ TEST(a_driver_may_answer_with_any_number)
     CHECK_STEP(hk_coro_send(co, hk_val(INTPTR_MIN)), "returned 3");
 }
 
+/* ---- fresh, whatever lay there ---- */
+
+__attribute__((noinline)) static void litter_the_stack(void)
+{
+    volatile char room[4096];
+    for (size_t i = 0; i < sizeof room; i++) room[i] = (char)0xff;
+}
+
+__attribute__((noinline)) static int sleeps_there(void)
+{
+    int r = hk_sleep(1);
+    return r;
+}
+
+static void *sleeps_among_litter(void *arg)
+{
+    (void)arg;
+    litter_the_stack();
+    return hk_val(sleeps_there());
+}
+
+struct littered {
+    hk_coro co;
+    hk_sleep_call sleep;
+};
+
+static hk_step awaits_among_litter(hk_coro *co, void *in)
+{
+    struct littered *f = HK_CONTAINER(co, struct littered, co);
+    HK_BEGIN(co);
+    hk_sleep_prepare(&f->sleep, 1);
+    HK_AWAIT(co, &f->sleep.call);
+    HK_END(co, hk_val(f->sleep.call.result));
+}
+
+/* What is left over in a call's memory accepts nothing. */
+TEST(a_call_that_was_prepared_is_not_accepted_by_what_lay_there_before)
+{
+    HK_CORO(co, sleeps_among_litter, NULL, NULL);
+    CHECK_STEP(hk_coro_send(co, NULL), "trapped sleep");
+    CHECK_STEP(hk_coro_send(co, hk_val(3)), "returned 3");
+    struct littered f;
+    memset(&f, 0xff, sizeof f);
+    hk_stackless_init(&f.co, awaits_among_litter, NULL);
+    CHECK_STEP(hk_coro_send(&f.co, NULL), "trapped sleep");
+    CHECK_STEP(hk_coro_send(&f.co, hk_val(3)), "returned 3");
+}
+
 /* ---- a hundred strands of three members, answered in another order ---- */
 
 enum { STRANDS = 100 };
