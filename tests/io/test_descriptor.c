@@ -614,6 +614,7 @@ TASK_TEST(table_of_tasks_says_what_for)
     net_settle();
     hk_spawn(HK_ROOT, wait_readable, &w);
     hk_close(fds[1]);
+    net_settle(); /* w is ours */
     return NULL;
 }
 

@@ -296,7 +296,7 @@ TASK_TEST(driver_without_nowait)
 
 TASK_TEST(regular_files)
 {
-    char path[] = "/tmp/hocket-test-XXXXXX", buf[16];
+    char path[] = "/tmp/hocket-test-XXXXXX", buf[16] = "";
     int fd = mkstemp(path);
     CHECK_EQ(hk_write(fd, "hello", 5), 5);
     CHECK_EQ(hk_read(fd, buf, sizeof buf), 0);

@@ -205,13 +205,16 @@ TEST(sigquit_prints_the_table, .prints = "SIGQUIT: 2 tasks")
     int unwound = 0;
     CHECK_EQ(hk_run(asks_itself, &unwound, NULL), 0);
 }
+static int about_to_sleep;
 static void *sleeping_target(void *arg)
 {
-    hk_sleep(HK_MS(100));
+    __atomic_store_n(&about_to_sleep, 1, __ATOMIC_RELEASE);
+    hk_sleep(HK_MS(100) * test_time_factor());
     return arg;
 }
 static void *quits(void *arg)
 {
+    while (!__atomic_load_n(&about_to_sleep, __ATOMIC_ACQUIRE)) usleep(1000);
     usleep(20000);
     pthread_kill(*(pthread_t *)arg, SIGQUIT);
     return NULL;
