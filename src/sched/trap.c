@@ -14,26 +14,38 @@ enum { PREFETCH = 8 };
 
 static const hk__jump stay = { NULL, NULL };
 
-/* Saves task t, whose leaf is self, and picks who runs next on this thread. */
-static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro *self, hk_coro *t)
+/* What is left of park: the batch is over, or whoever is next is no other task with a stack. */
+static __attribute__((noinline)) hk__jump park_slowly(hk_sched *s, hk_coro *t)
 {
     struct hk__ready *r = &s->ready;
-    t->leaf = self;
-    if (HK__LIKELY(r->head != r->end) || hk__ready_extend(s)) {
+    if (r->head != r->end || hk__ready_extend(s)) {
         hk_coro *next = r->slot[r->head & r->mask];
-        if (HK__LIKELY(next->leaf != NULL)) {
+        if (next->leaf != NULL) {
             r->head++;
-            const char *later = (const char *)r->slot[(r->head + PREFETCH) & r->mask];
-            __builtin_prefetch(later);
-            __builtin_prefetch((const void *)((uintptr_t)later - 64));
-            __builtin_prefetch((const void *)((uintptr_t)later - 128));
-            if (HK__UNLIKELY(next == t)) return stay; /* never switch to yourself */
+            if (next == t) return stay; /* never switch to yourself */
             hk__here.self = next->leaf;
             return (hk__jump){ &t->at.context, &next->at.context };
         }
     }
     hk__here.self = s->thread;
     return (hk__jump){ &t->at.context, &s->loop };
+}
+
+/* Saves task t, whose leaf is self, and picks who runs next on this thread. */
+static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro *self, hk_coro *t)
+{
+    struct hk__ready *r = &s->ready;
+    t->leaf = self;
+    hk_coro *next = r->slot[r->head & r->mask];
+    if (HK__UNLIKELY(r->head == r->end || next->leaf == NULL || next == t))
+        return park_slowly(s, t);
+    r->head++;
+    const char *later = (const char *)r->slot[(r->head + PREFETCH) & r->mask];
+    __builtin_prefetch(later);
+    __builtin_prefetch(later - 64);
+    __builtin_prefetch(later - 128);
+    hk__here.self = next->leaf;
+    return (hk__jump){ &t->at.context, &next->at.context };
 }
 
 hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t) { return park(s, self, t); }
