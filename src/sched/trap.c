@@ -42,8 +42,8 @@ static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro 
     r->head++;
     const char *later = (const char *)r->slot[(r->head + PREFETCH) & r->mask];
     __builtin_prefetch(later);
-    __builtin_prefetch(later - 64);
-    __builtin_prefetch(later - 128);
+    __builtin_prefetch((const void *)((uintptr_t)later - 64));
+    __builtin_prefetch((const void *)((uintptr_t)later - 128));
     hk__here.self = next->leaf;
     return (hk__jump){ &t->at.context, &next->at.context };
 }
