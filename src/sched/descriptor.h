@@ -82,7 +82,7 @@ static inline int64_t hk__io_direct(struct hk__io *io, hk__direct *direct)
     struct hk__descriptor *d = io->d;
     direct->fd = io->fd;
     direct->note = d->note;
-    io->s->budget -= HK__DIRECT_COST - 1;
+    if (io->call->state == HK__CALL_HANDLING) io->s->budget -= HK__DIRECT_COST - 1; /* its task's */
     int64_t n = io->s->world->table->direct(io->s->world, direct);
     d->note = direct->note;
     if (direct->spent) {

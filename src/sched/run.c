@@ -92,15 +92,6 @@ hk_sched *hk_sched_create(const hk_run_options *options)
     return s;
 }
 
-static void kill_all(hk_sched *s)
-{
-    s->stopping = true;
-    for (hk_coro *t = s->last, *older; t != NULL; t = older) {
-        older = t->prev;
-        hk__task_kill(t);
-    }
-}
-
 /* Everything of a scheduler that runs on this thread happens between these two. */
 static void enter(hk_sched *s)
 {
@@ -122,7 +113,7 @@ static void leave(hk_sched *s)
 static void unwind(hk_sched *s)
 {
     int64_t limit = hk__clock_now() + s->grace;
-    kill_all(s);
+    hk__task_kill_all(s);
     while (s->live > 0 && !hk__loop_deadlocked(s) && hk__clock_now() < limit)
         hk__loop_pass(s, limit);
     while (s->last != NULL) {
@@ -188,7 +179,7 @@ int hk_sched_fd(hk_sched *s) { return s->world->table->descriptor(s->world); }
 void hk_sched_stop(hk_sched *s)
 {
     if (s == NULL) s = hk__here.sched;
-    if (s != NULL) kill_all(s);
+    if (s != NULL) hk__task_kill_all(s);
 }
 
 int64_t hk_now(void)
@@ -198,24 +189,6 @@ int64_t hk_now(void)
 }
 
 /* ---- hk_run ---- */
-
-struct main_task {
-    hk_entry *fn;
-    void *arg;
-    hk_sched *sched;
-    void *value;
-};
-
-/* Task 1. Its failure is the program's: nobody else need report it. */
-static void *run_main(void *arg)
-{
-    struct main_task *m = arg;
-    m->value = m->fn(m->arg);
-    if (!hk_is_err(m->value)) return NULL;
-    hk__why_pass(hk__here.self, m->sched->thread, hk_num(m->value));
-    kill_all(m->sched);
-    return NULL;
-}
 
 static hk_sched *quit_target;
 
@@ -253,11 +226,12 @@ int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
     hk_sched *s;
     int r = make(options, &s);
     if (r < 0) return r;
-    struct main_task m = { main_task, arg, s, hk_val(-ECANCELED) };
-    hk_tid tid = hk__task_spawn(s, run_main, &m, &(hk_coro_options){ .name = "main" });
+    s->main_value = hk_val(-ECANCELED);
+    s->main = hk__task_spawn(s, main_task, arg, &(hk_coro_options){ .name = "main" });
     bool answers = answer_quit(s);
-    r = tid < 0 ? (int)tid : hk_sched_run(s);
+    r = s->main < 0 ? (int)s->main : hk_sched_run(s);
     if (answers) answer_no_more();
+    int value = (int)hk_num(s->main_value);
     hk_sched_destroy(s);
-    return r < 0 ? r : (int)hk_num(m.value);
+    return r < 0 ? r : value;
 }

@@ -98,8 +98,10 @@ struct hk_sched {
     size_t stack;
     int64_t grace;
     void (*unhandled)(const hk_failure *failure);
-    bool running;  /* inside run or step */
-    bool stopping; /* no more tasks are born */
+    hk_tid main;      /* hk_run's task; 0: none */
+    void *main_value; /* what it ended with */
+    bool running;     /* inside run or step */
+    bool stopping;    /* no more tasks are born */
     hk_sched *next_free;
 
     struct hk__inbox inbox __attribute__((aligned(64)));
@@ -128,6 +130,7 @@ hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
 /* The task that runs, or NULL: outside any, or where somebody else drives. */
 hk_coro *hk__task_here(void);
 void hk__task_kill(hk_coro *task);
+void hk__task_kill_all(hk_sched *s); /* youngest first; nobody is born any more */
 /* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the
  * caller's. */
 void hk__task_finish(hk_coro *task, void *value);

@@ -160,6 +160,15 @@ static const char *why_of(const hk_coro *t, int error)
     return t->why != NULL && t->why->error == error ? t->why->text : NULL;
 }
 
+void hk__task_kill_all(hk_sched *s)
+{
+    s->stopping = true;
+    for (hk_coro *t = s->last, *older; t != NULL; t = older) {
+        older = t->prev;
+        hk__task_kill(t);
+    }
+}
+
 static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
 {
     bool failed = hk_is_err(value);
@@ -185,18 +194,33 @@ static void report(const hk_sched *s, const hk_coro *t, int error)
                 failure.why);
 }
 
-void hk__task_finish(hk_coro *t, void *value)
+/* hk_run's task: what it says is what hk_run returns, and its failure is everybody's end. */
+static void finish_main(hk_sched *s, hk_coro *t, void *value)
 {
-    hk_sched *s = t->sched;
-    bool cancelled = t->state == HK__TASK_KILLED && value == hk_val(-ECANCELED);
-    if (HK__UNLIKELY(hk_is_err(value)) && t->waiters == NULL && !cancelled)
-        report(s, t, (int)hk_num(value));
+    s->main_value = value;
+    if (!hk_is_err(value)) return;
+    hk__why_pass(t, s->thread, hk_num(value));
+    hk__task_kill_all(s);
+}
+
+static void tell_waiters(hk_coro *t, void *value)
+{
     hk_wait_call *last = t->waiters;
     for (hk_wait_call *w = last != NULL ? last->next : NULL, *next; w != NULL; w = next) {
         next = w != last ? w->next : NULL;
         if (w->ret_exit != NULL) tell(t, w->ret_exit, value);
         hk_call_complete(&w->call, 0);
     }
+}
+
+void hk__task_finish(hk_coro *t, void *value)
+{
+    hk_sched *s = t->sched;
+    bool cancelled = t->state == HK__TASK_KILLED && value == hk_val(-ECANCELED);
+    bool told = t->waiters != NULL || t->tid == s->main;
+    if (HK__UNLIKELY(hk_is_err(value)) && !told && !cancelled) report(s, t, (int)hk_num(value));
+    if (HK__UNLIKELY(t->waiters != NULL)) tell_waiters(t, value);
+    if (HK__UNLIKELY(t->tid == s->main)) finish_main(s, t, value);
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
     if (t->prev != NULL)
         t->prev->next = t->next;

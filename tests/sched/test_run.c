@@ -26,6 +26,17 @@ TEST(run_returns_mains_failure_and_its_reason)
     CHECK_STR(hk_why(), "the disk: Input/output error");
 }
 
+static void *exits_with(void *arg)
+{
+    hk_task_exit(arg);
+    return NULL;
+}
+TEST(run_returns_what_main_exits_with)
+{
+    CHECK_EQ(hk_run(exits_with, hk_val(5), NULL), 5);
+    CHECK_EQ(hk_run(exits_with, hk_val(-EIO), NULL), -EIO);
+}
+
 static char order[64];
 static void *unwinds(void *arg)
 {

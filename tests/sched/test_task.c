@@ -69,7 +69,7 @@ static void *counts_up(void *arg)
 }
 static void *spawns_many(void *arg)
 {
-    for (int i = 0; i < 10000; i++) CHECK(hk_spawn(HK_ROOT, counts_up, arg) > 0);
+    for (int i = 0; i < 5000; i++) CHECK(hk_spawn(HK_ROOT, counts_up, arg) > 0);
     CHECK_EQ(*(int *)arg, 0); /* the child is queued, the caller goes on */
     return NULL;
 }
@@ -77,7 +77,7 @@ TEST(run_returns_when_no_task_is_left) /* case 50 */
 {
     int count = 0;
     CHECK_EQ(run(spawns_many, &count), 0);
-    CHECK_EQ(count, 10000);
+    CHECK_EQ(count, 5000); /* gcc's ThreadSanitizer knows 8128 at most */
 }
 
 /* ---- kill: cases 40-46 ---- */
