@@ -596,6 +596,42 @@ TASK_TEST(stackless_echo)
     return NULL;
 }
 
+/* ---- in a generator ---- */
+
+static void *numbers(void *arg)
+{
+    char byte;
+    while (hk_read(*(int *)arg, &byte, 1) == 1)
+        if (hk_is_err(hk_yield(hk_val(byte)))) break;
+    return NULL;
+}
+
+static void *write_numbers(void *arg)
+{
+    for (char i = 0; i < 20; i++) {
+        CHECK_EQ(hk_write(*(int *)arg, &i, 1), 1);
+        if (i % 3 == 0) hk_sleep(HK_US(100));
+    }
+    hk_close(*(int *)arg);
+    return NULL;
+}
+
+/* A generator that waits for its input: the task that takes its items waits with it. */
+TASK_TEST(generator_that_reads)
+{
+    int fds[2], got = 0;
+    void *value;
+    net_pipe(fds);
+    hk_spawn(HK_ROOT, write_numbers, &fds[1]);
+    {
+        HK_CORO(source, numbers, &fds[0], NULL);
+        while (hk_coro_next(source, &value) == 1) CHECK_EQ(hk_num(value), got++);
+    }
+    CHECK_EQ(got, 20);
+    hk_close(fds[0]);
+    return NULL;
+}
+
 /* ---- the table of tasks ---- */
 
 TASK_TEST(table_of_tasks_says_what_for)
