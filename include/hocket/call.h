@@ -114,7 +114,7 @@ typedef struct hk__jump {
 
 HK_API hk__jump hk__trap_begin(hk_call *call);
 
-static inline void hk__jump_over(hk_coro *me, hk__jump jump)
+static inline __attribute__((always_inline)) void hk__jump_over(hk_coro *me, hk__jump jump)
 {
     if (jump.to == NULL) return;
     hk__leave(me, hk__here.self, false);
@@ -128,7 +128,7 @@ static inline void hk__jump_over(hk_coro *me, hk__jump jump)
  * happened) or while it waited; -ENOSYS where nobody knows the call. In a stackless step it aborts
  * with a sentence (HK_AWAIT is for those).
  * Blocks: the task, as the call says. Cancel: by the call's abort. Threads: any that drives. */
-static inline intptr_t hk_trap(hk_call *call)
+static inline __attribute__((always_inline)) intptr_t hk_trap(hk_call *call)
 {
     hk_coro *me = hk__here.self;
     hk__jump_over(me, hk__trap_begin(call));

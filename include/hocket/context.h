@@ -7,6 +7,10 @@
  * compiler saves just what lives across the call. Two values travel with each switch. Nothing is
  * pushed: the red zone of the function that leaves stays whole.
  *
+ * What leaves (hk_yield, hk_coro_send, hk_trap and those built on them) is always_inline: where a
+ * compiler makes functions of them, their returns meet a predictor that has seen the calls of
+ * another stack, and a send and its yield take 34 ns instead of 8.
+ *
  * Three forms, one protocol: inline (below, per architecture); out of line (-DHK_CONTEXT_OUTLINE,
  * for those who cannot take inline assembly; it works with a library built inline); the reference,
  * on ucontext (-DHK_CONTEXT_REFERENCE, of the library and all its users: slow, obvious, for tests

@@ -212,7 +212,7 @@ HK_API void hk__yield_misuse(const hk_coro *me, const void *value) __attribute__
 
 /* Resumes a suspended coroutine with a stack; the caller has checked that it is one, suspended on
  * this thread. */
-static inline hk_step hk__coro_resume(hk_coro *co, void *value)
+static inline __attribute__((always_inline)) hk_step hk__coro_resume(hk_coro *co, void *value)
 {
     hk_coro *me = hk__here.self;
     hk__stackful *s = (hk__stackful *)co;
@@ -239,7 +239,7 @@ static inline hk_step hk__coro_resume(hk_coro *co, void *value)
  * no coroutine).
  * Blocks: until it yields or ends; its system calls wait in the caller's strand. Cancel: no.
  * Threads: the one it was started on; of several that start it at once, one does. */
-static inline hk_step hk_coro_send(hk_coro *co, void *value)
+static inline __attribute__((always_inline)) hk_step hk_coro_send(hk_coro *co, void *value)
 {
     if (HK__UNLIKELY(co == NULL ||
                      __atomic_load_n(&co->state, __ATOMIC_RELAXED) != (uintptr_t)&hk__here))
@@ -253,7 +253,7 @@ static inline hk_step hk_coro_send(hk_coro *co, void *value)
  * Yielding outside a coroutine, in a task (give up the processor with hk_sched_yield) or in a
  * stackless step aborts with a sentence.
  * Blocks: until resumed. Cancel: by close and throw. Threads: its own. */
-static inline HK_MUST_CHECK void *hk_yield(void *value)
+static inline __attribute__((always_inline)) HK_MUST_CHECK void *hk_yield(void *value)
 {
     hk_coro *me = hk__here.self;
     if (HK__UNLIKELY(me == NULL || hk_is_err(value) ||

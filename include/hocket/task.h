@@ -165,7 +165,7 @@ HK_API hk__jump hk__yield_begin(void);
  * Returns: 0; -ECANCELED; -ENOSYS where nobody drives. Blocks: while others run. Cancel: refused at
  * entry.
  * Threads: any that drives. */
-static inline int hk_sched_yield(void)
+static inline __attribute__((always_inline)) int hk_sched_yield(void)
 {
     hk_coro *me = hk__here.self;
     hk__jump jump = hk__yield_begin();
@@ -179,7 +179,7 @@ static inline int hk_sched_yield(void)
  * Returns: 0; -ECANCELED; -ENOSYS where nobody drives or the driver keeps no time. Blocks: the
  * task. Cancel: at once.
  * Threads: any that drives. */
-static inline int hk_sleep(int64_t ns)
+static inline __attribute__((always_inline)) int hk_sleep(int64_t ns)
 {
     hk_sleep_call sleep;
     hk_sleep_prepare(&sleep, ns);
