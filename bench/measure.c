@@ -2,8 +2,8 @@
 /* Measuring: by turns, in many rounds, medians.
  *
  * What else runs on the machine disturbs a round, so each is short and counts processor time, and
- * what is compared stands side by side. The ratio is the median of the rounds' ratios: a slow second
- * slows both. */
+ * what is compared stands side by side. The ratio is the median of the rounds' ratios: a slow
+ * second slows both. */
 #include "bench.h"
 
 #include <math.h>
