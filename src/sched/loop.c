@@ -78,6 +78,7 @@ static void run_ready(hk_sched *s)
     r->end = r->head;
     while (r->head != r->end || hk__ready_extend(s)) {
         hk_coro *t = r->slot[r->head++ & r->mask];
+        s->budget = HK__BUDGET;
         if (t->leaf != NULL)
             run_stackful(s, t);
         else
@@ -123,7 +124,11 @@ static void look_at_world(hk_sched *s, int64_t until)
     }
     int count = s->world->table->wait(s->world, events, HK__EVENTS, until);
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
-    for (int i = 0; i < count; i++) hk__descriptor_event(s, &events[i]);
+    for (int i = 0; i < count; i++) {
+        hk__descriptor_event(s, &events[i]);
+        /* Whoever was served runs while what was received is still in the cache. */
+        if (i % HK__EVENTS_SERVED == HK__EVENTS_SERVED - 1) run_ready(s);
+    }
 }
 
 void hk__loop_pass(hk_sched *s, int64_t limit)

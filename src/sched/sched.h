@@ -21,6 +21,7 @@ enum {
     HK__BUDGET = 256,     /* calls that complete at once before a task gives up the processor */
     HK__DIRECT_COST = 16, /* of that budget, for a system call of the kernel's */
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
+    HK__EVENTS_SERVED = 16,       /* before those who waited for them run */
     HK__EVENTS = 256              /* taken from the world at once */
 };
 

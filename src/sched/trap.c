@@ -36,6 +36,7 @@ static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro 
 {
     struct hk__ready *r = &s->ready;
     t->leaf = self;
+    s->budget = HK__BUDGET; /* the next one's */
     hk_coro *next = r->slot[r->head & r->mask];
     if (HK__UNLIKELY(r->head == r->end || next->leaf == NULL || next == t))
         return park_slowly(s, t);
