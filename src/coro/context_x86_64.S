@@ -2,8 +2,8 @@
 /* Contexts on x86-64: the entry, the switch out of line, and a call in a parked context's name.
  *
  * The call frame information is right at every instruction: a profiler or debugger may stop at any.
- * A context, as hocket/context.h lays it out: sp 0, ip 8, fp 16, base 24, mxcsr 32, x87 control 36.
- * */
+ * A context, as hocket/context.h lays it out: sp 0, ip 8, fp 16, base 24, mxcsr 32, x87 control
+ * 36. */
 
         .text
 
@@ -13,8 +13,7 @@
  *   rsp  16-byte aligned, so that the call leaves hk__coro_main with (rsp & 15) == 8
  *
  * The return address is undefined: the stack ends here. Unwinders look up the address before the
- * one
- * they return to, hence the nop: a parked fresh context must lie inside this procedure. */
+ * one they return to, hence the nop: a parked fresh context must lie inside this procedure. */
         .p2align 4
         .hidden hk__context_entry
         .hidden hk__coro_main
@@ -33,8 +32,8 @@ hk__context_entry:
         .cfi_endproc
         .size   hk__context_entry, . - hk__context_entry
 
-/* hk_step hk__switch_outline(hk__context *from, const hk__context *to, uintptr_t outcome, void
- * *value)
+/* hk_step hk__switch_outline(hk__context *from, const hk__context *to, uintptr_t outcome,
+ *                            void *value)
  *
  *   rdi from   rsi to   rdx outcome, then value   rcx value, then scratch   rax outcome
  *
@@ -164,8 +163,8 @@ hk__call_as_caller:
 
         .section .note.GNU-stack, "", @progbits
 
-/* Where the library is built for indirect branch tracking, this file is fit for it. Never for shadow
- * stacks: a switch does not return to where it was called from. */
+/* Where the library is built for indirect branch tracking, this file is fit for it. Never for
+ * shadow stacks: a switch does not return to where it was called from. */
 #if defined(__CET__) && (__CET__ & 1)
         .section .note.gnu.property, "a"
         .p2align 3
