@@ -15,8 +15,7 @@
  *   sp   16-byte aligned
  *
  * The return address is undefined: the stack ends here. Unwinders look up the address before the
- * one
- * they return to, hence the nop: a parked fresh context must lie inside this procedure. */
+ * one they return to, hence the nop: a parked fresh context must lie inside this procedure. */
         .p2align 4
         .hidden hk__context_entry
         .hidden hk__coro_main
@@ -35,8 +34,8 @@ hk__context_entry:
         .cfi_endproc
         .size   hk__context_entry, . - hk__context_entry
 
-/* hk_step hk__switch_outline(hk__context *from, const hk__context *to, uintptr_t outcome, void
- * *value)
+/* hk_step hk__switch_outline(hk__context *from, const hk__context *to, uintptr_t outcome,
+ *                            void *value)
  *
  *   x0 from, then outcome   x1 to, then value   x2 outcome   x3 value   x9-x12 scratch
  *
