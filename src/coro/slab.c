@@ -61,12 +61,11 @@ static size_t stack_size(unsigned size_class)
 static void lock_before_fork(void) { pthread_mutex_lock(&lock); }
 static void unlock_after_fork(void) { pthread_mutex_unlock(&lock); }
 
-/* A child must not find the lock held by a thread that it does not have. */
-static void watch_forks(void)
+/* A child must not find the lock held by a thread that it does not have. The first stack may be
+ * taken while another thread forks: then it would be too late to say this. */
+static __attribute__((constructor)) void watch_forks(void)
 {
-    static bool watched;
-    if (watched) return;
-    watched = pthread_atfork(lock_before_fork, unlock_after_fork, unlock_after_fork) == 0;
+    pthread_atfork(lock_before_fork, unlock_after_fork, unlock_after_fork);
 }
 
 static char *reserve(size_t bytes)
@@ -81,7 +80,6 @@ static char *reserve(size_t bytes)
 /* A new slab; a smaller one where memory is limited (RLIMIT_AS, strict overcommit, mlockall). */
 static struct hk__slab *open_slab(unsigned size_class)
 {
-    watch_forks();
     size_t size = stack_size(size_class);
     size_t count = size > HK__SLAB_SHARED ? 1 : HK__SLAB_BYTES / size;
     struct hk__slab *slab = calloc(1, sizeof *slab + (count + 63) / 64 * sizeof *slab->free);
