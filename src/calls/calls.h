@@ -13,14 +13,6 @@
 #include "calls/calls.def"
 #undef HK__CALL_DEF
 
-/* All of them, for the inspector and the documentation. */
-struct hk__call_entry {
-    const hk_call_type *type;
-    const char *summary;
-};
-extern const struct hk__call_entry hk__call_types[];
-extern const size_t hk__call_type_count;
-
 int hk__sleep_abort(hk_call *call);
 int hk__sleep_describe(const hk_call *call, char *buf, size_t size);
 int hk__wait_abort(hk_call *call);

@@ -11,12 +11,3 @@
         .flags = its_flags, \
     };
 #include "calls/calls.def"
-#undef HK__CALL_DEF
-
-#define HK__CALL_DEF(id, aborter, describer, its_flags, summary) { &hk__##id##_type, summary },
-const struct hk__call_entry hk__call_types[] = {
-#include "calls/calls.def"
-};
-#undef HK__CALL_DEF
-
-const size_t hk__call_type_count = HK_LEN(hk__call_types);

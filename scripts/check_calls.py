@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The page of the built-in system calls, docs/calls.md, says what their one list says:
+src/calls/calls.def. `check_calls.py --write` writes the page anew."""
+import os
+import re
+import sys
+
+import checklib
+from checklib import Finding
+
+LIST, PAGE = "src/calls/calls.def", "docs/calls.md"
+ENTRY = re.compile(r'^HK__CALL_DEF\((\w+), (\w+), (\w+), (\w+),\s*"([^"]*)"\)', re.M)
+
+HEAD = """# The built-in system calls
+
+Made from their one list, `src/calls/calls.def`, from which come their types and what the table of
+tasks shows of them too. A killed task is refused every call that may wait; those that must work in
+cleanup are not refused.
+
+| call | what it does | may wait | refused to a killed task |
+| --- | --- | --- | --- |
+"""
+
+
+def page(text):
+    rows = []
+    for name, abort, _, flags, summary in ENTRY.findall(text):
+        waits = "no" if abort == "NULL" else "yes"
+        refused = "no" if "HK_CALL_NO_REFUSAL" in flags else "yes"
+        rows.append("| %s | %s | %s | %s |\n" % (name, summary, waits, refused))
+    return HEAD + "".join(rows)
+
+
+def check(root):
+    try:
+        wanted = page(checklib.read(root, LIST))
+    except FileNotFoundError:
+        raise checklib.Skip("no list of calls")
+    try:
+        found = checklib.read(root, PAGE)
+    except FileNotFoundError:
+        found = ""
+    for number, (a, b) in enumerate(zip(wanted.split("\n"), found.split("\n") + [""] * 99), 1):
+        if a != b:
+            yield Finding(PAGE, number, "is not what the list says: scripts/check_calls.py --write")
+            return
+    if len(found) > len(wanted):
+        yield Finding(PAGE, wanted.count("\n") + 1, "says more than the list")
+
+
+ONE = 'HK__CALL_DEF(nap, hk__nap_abort, NULL, 0, "naps")\n'
+CASES = [
+    ("clean", {LIST: ONE, PAGE: page(ONE)}, None),
+    ("missing page", {LIST: ONE}, r"calls\.md:1: is not what the list says"),
+    ("new call", {LIST: ONE + ONE.replace("nap", "doze"), PAGE: page(ONE)},
+     r"calls\.md:\d+: is not what the list says"),
+    ("call that is gone", {LIST: ONE, PAGE: page(ONE + ONE)}, r"calls\.md:\d+: (is not|says more)"),
+]
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+        with open(os.path.join(top, PAGE), "w", encoding="utf-8") as file:
+            file.write(page(checklib.read(top, LIST)))
+    else:
+        checklib.main(check, CASES)
