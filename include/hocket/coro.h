@@ -90,7 +90,6 @@ typedef struct hk__stackful {
     struct hk__cxx_exceptions exceptions;
     void *fake_stack; /* AddressSanitizer's */
     void *fiber;      /* ThreadSanitizer's */
-    uint64_t valgrind;
 } hk__stackful;
 
 /* What a thread knows; its address is the thread's identity. */
