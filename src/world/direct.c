@@ -219,6 +219,14 @@ static int64_t connect_to(hk__direct *d)
 
 /* ---- all other descriptors ---- */
 
+/* A driver without a vectored read would take the pieces one by one, and wait for the second. */
+static int64_t read_piece(const hk__direct *d)
+{
+    const struct iovec *v = d->vector;
+    for (int left = d->count; left > 1 && v->iov_len == 0; left--) v++;
+    return TRY(read(d->fd, v->iov_base, v->iov_len));
+}
+
 static int64_t read_other(hk__direct *d)
 {
     const struct iovec *v = d->vector;
@@ -232,11 +240,8 @@ static int64_t read_other(hk__direct *d)
         if (n == -EOPNOTSUPP || n == -ENOSYS) learn_to_poll(d);
     }
     if (d->note & HK__NOTE_POLL) {
-        /* One piece only: a driver without a vectored read would take them one by one, and wait for
-         * the second. */
-        while (d->count > 1 && v->iov_len == 0) v++, d->count--;
         n = is_ready(d, POLLIN);
-        if (n == 0) n = TRY(read(d->fd, v->iov_base, v->iov_len));
+        if (n == 0) n = d->note & HK__NOTE_SHORT ? TRY(readv(d->fd, v, d->count)) : read_piece(d);
     }
     d->spent = n == -EAGAIN ||
                (n > 0 && (d->note & HK__NOTE_SHORT) && (size_t)n < size_of(d->vector, d->count));
