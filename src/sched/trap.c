@@ -41,10 +41,10 @@ static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro 
     if (HK__UNLIKELY(r->head == r->end || next->leaf == NULL || next == t))
         return park_slowly(s, t);
     r->head++;
-    const char *later = (const char *)r->slot[(r->head + PREFETCH) & r->mask];
-    __builtin_prefetch(later);
-    __builtin_prefetch((const void *)((uintptr_t)later - 64));
-    __builtin_prefetch((const void *)((uintptr_t)later - 128));
+    /* Its context, and the line of its stack that a task parked in its first function needs. */
+    const uintptr_t later = (uintptr_t)r->slot[(r->head + PREFETCH) & r->mask];
+    __builtin_prefetch((const void *)later);
+    __builtin_prefetch((const void *)(later - 128));
     hk__here.self = next->leaf;
     return (hk__jump){ &t->at.context, &next->at.context };
 }
