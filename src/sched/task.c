@@ -27,7 +27,7 @@ hk_coro *hk__task_here(void)
 
 /* ---- birth ---- */
 
-static hk_tid enrol(hk_sched *s, hk_coro *t, const char *name)
+static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_coro *t, const char *name)
 {
     struct hk__task_map *m = &s->map;
     do m->last++;
@@ -182,7 +182,7 @@ static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
 }
 
 /* Nobody waited for a task that failed. */
-static void report(const hk_sched *s, const hk_coro *t, int error)
+static __attribute__((noinline, cold)) void report(const hk_sched *s, const hk_coro *t, int error)
 {
     const char *why = why_of(t, error);
     if (why == NULL) why = strerrordesc_np(-error);
@@ -195,7 +195,7 @@ static void report(const hk_sched *s, const hk_coro *t, int error)
 }
 
 /* hk_run's task: what it says is what hk_run returns, and its failure is everybody's end. */
-static void finish_main(hk_sched *s, hk_coro *t, void *value)
+static __attribute__((noinline)) void finish_main(hk_sched *s, hk_coro *t, void *value)
 {
     s->main_value = value;
     if (!hk_is_err(value)) return;
@@ -203,7 +203,7 @@ static void finish_main(hk_sched *s, hk_coro *t, void *value)
     hk__task_kill_all(s);
 }
 
-static void tell_waiters(hk_coro *t, void *value)
+static __attribute__((noinline)) void tell_waiters(hk_coro *t, void *value)
 {
     hk_wait_call *last = t->waiters;
     for (hk_wait_call *w = last != NULL ? last->next : NULL, *next; w != NULL; w = next) {
