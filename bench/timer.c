@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* park_timer: tasks that sleep a nanosecond again and again: each sleep parks its task, and a timer
- * wakes it. With 64 and with 1000 tasks, so that the heap of timers is small and not so small.
+ * wakes it. With 64 and with 1000 tasks, so that few and many deadlines are kept.
  *
  * The floor is a bare switch from one context to the next: what a sleep would cost if nobody had to
  * remember when it ends. */
