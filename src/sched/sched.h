@@ -22,7 +22,8 @@ enum {
     HK__DIRECT_COST = 16, /* of that budget, for a system call of the kernel's */
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
     HK__EVENTS_SERVED = 16,       /* before those who waited for them run */
-    HK__EVENTS = 256              /* taken from the world at once */
+    HK__EVENTS = 256,             /* taken from the world at once */
+    HK__FRESH_TIMERS = 256        /* started before the clock is read for them */
 };
 
 /* Ready tasks, in order. Never full: its capacity is kept above the number of tasks. */
@@ -43,14 +44,16 @@ struct hk__task_map {
 };
 
 /* Deadlines: a wheel; see timer.c. Timers started in this pass wait in `fresh` until the clock is
- * read. */
+ * read; of those, prev is NULL and next the number of the place. */
 enum { HK__TIMER_LEVELS = 11 };
 struct hk__timers {
     uint64_t now;                     /* of the wheel */
     uint32_t count;                   /* fresh ones too */
     uint32_t levels;                  /* a bit for each that is not empty */
     uint64_t slots[HK__TIMER_LEVELS]; /* likewise */
-    hk__timer fresh, due;             /* heads of rings */
+    hk__timer due;                    /* head of a ring */
+    uint32_t fresh_count;
+    hk__timer *fresh[HK__FRESH_TIMERS];
     hk__timer wheel[HK__TIMER_LEVELS][64];
 };
 

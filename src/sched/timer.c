@@ -10,9 +10,11 @@
  * A. Lauck, "Hashed and hierarchical timing wheels", 1987. At 100 sleeping tasks a heap spent half
  * of all instructions on keeping its order.)
  *
- * Starting a timer reads no clock: it waits on a list with its duration, and is armed when the loop
- * reads the clock at the end of the pass. So it can be late by what is left of the pass, never
- * early. A timer lies directly behind its call; when it fires, the call's handler is run again. */
+ * Starting a timer reads no clock: it waits in an array with its duration, and is armed when the
+ * loop reads the clock at the end of the pass, or the array is full. So it can be late by what is
+ * left of the pass, never early. (An array, because to walk along a list of timers that lie on as
+ * many stacks is to wait for each of them.) A timer lies directly behind its call; when it fires,
+ * the call's handler is run again. */
 #include "sched/sched.h"
 
 struct timed_call {
@@ -36,20 +38,20 @@ void hk__timers_open(hk_sched *s)
 {
     struct hk__timers *t = &s->timers;
     t->now = (uint64_t)s->now;
-    make_empty(&t->fresh);
     make_empty(&t->due);
     for (int level = 0; level < HK__TIMER_LEVELS; level++)
         for (int slot = 0; slot < SLOTS; slot++) make_empty(&t->wheel[level][slot]);
 }
 
-static void insert(struct hk__timers *t, hk__timer *timer)
+/* The ring for timers of that deadline, which gets one now. */
+static hk__timer *slot_for(struct hk__timers *t, int64_t deadline)
 {
-    uint64_t differs = (uint64_t)timer->deadline ^ t->now;
+    uint64_t differs = (uint64_t)deadline ^ t->now;
     unsigned level = differs != 0 ? (63 - (unsigned)__builtin_clzll(differs)) / DIGIT : 0;
-    unsigned slot = (uint64_t)timer->deadline >> level * DIGIT & (SLOTS - 1);
-    append(&t->wheel[level][slot], timer);
+    unsigned slot = (uint64_t)deadline >> level * DIGIT & (SLOTS - 1);
     t->slots[level] |= UINT64_C(1) << slot;
     t->levels |= 1u << level;
+    return &t->wheel[level][slot];
 }
 
 static void slot_is_empty(struct hk__timers *t, unsigned level, unsigned slot)
@@ -73,35 +75,50 @@ static bool next_slot(const struct hk__timers *t, unsigned *ret_level, unsigned 
     return true;
 }
 
+/* Many of a pass have the same duration: they follow each other into one slot. */
+static void arm(struct hk__timers *t, int64_t now)
+{
+    int64_t before = 0; /* a duration that nobody has */
+    hk__timer *slot = NULL;
+    for (uint32_t i = 0; i < t->fresh_count; i++) {
+        hk__timer *timer = t->fresh[i];
+        if (timer == NULL) continue; /* it was stopped */
+        int64_t duration = timer->deadline;
+        timer->deadline = duration > INT64_MAX - now ? INT64_MAX : now + duration;
+        if (duration != before) slot = slot_for(t, timer->deadline);
+        before = duration;
+        append(slot, timer);
+    }
+    t->fresh_count = 0;
+}
+
+void hk__timers_arm(hk_sched *s) { arm(&s->timers, s->now); }
+
 void hk__timer_start(hk_sched *s, hk__timer *timer)
 {
-    s->timers.count++;
-    append(&s->timers.fresh, timer);
+    struct hk__timers *t = &s->timers;
+    if (HK__UNLIKELY(t->fresh_count == HK__FRESH_TIMERS)) arm(t, s->world->table->now(s->world));
+    timer->prev = NULL;
+    timer->next = hk_val(t->fresh_count);
+    t->fresh[t->fresh_count++] = timer;
+    t->count++;
 }
 
 void hk__timer_stop(hk_sched *s, hk__timer *timer)
 {
     struct hk__timers *t = &s->timers;
+    t->count--;
+    if (timer->prev == NULL) {
+        t->fresh[hk_num(timer->next)] = NULL;
+        return;
+    }
     timer->next->prev = timer->prev;
     timer->prev->next = timer->next;
-    t->count--;
     hk__timer *head = timer->next;
-    if (head != timer->prev || head == &t->fresh || head == &t->due) return;
+    if (head != timer->prev || head == &t->due) return;
     /* Two neighbours that are one: the head of a slot that is empty now. */
     unsigned index = (unsigned)(head - t->wheel[0]);
     slot_is_empty(t, index / SLOTS, index % SLOTS);
-}
-
-void hk__timers_arm(hk_sched *s)
-{
-    struct hk__timers *t = &s->timers;
-    for (hk__timer *timer = t->fresh.next, *next; timer != &t->fresh; timer = next) {
-        next = timer->next;
-        int64_t duration = timer->deadline;
-        timer->deadline = duration > INT64_MAX - s->now ? INT64_MAX : s->now + duration;
-        insert(t, timer);
-    }
-    make_empty(&t->fresh);
 }
 
 /* All timers of a slot are due: to fire, or to move down. A handler may stop one of them. */
@@ -133,7 +150,7 @@ void hk__timers_expire(hk_sched *s)
         while (t->due.next != &t->due) {
             hk__timer *timer = take_first_due(t);
             if (level > 0) {
-                insert(t, timer);
+                append(slot_for(t, timer->deadline), timer);
             } else {
                 t->count--;
                 hk__call_retry(&HK_CONTAINER(timer, struct timed_call, timer)->call);
