@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The benches do their work: a quick run of each, which prints hashes of it. */
+#include "harness/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* build/bench/hocket-bench beside build/tests/hocket_tests; false: it was not built. */
+static bool find_bench(char *path, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", path, size - 32);
+    for (int up = 0; up < 2 && n > 0; up++)
+        while (n > 0 && path[--n] != '/') continue;
+    if (n <= 0) return false;
+    strcpy(path + n, "/bench/hocket-bench");
+    return access(path, X_OK) == 0;
+}
+
+/* What it prints, at most size bytes; its exit status. */
+static int run_quick(const char *path, char *text, size_t size)
+{
+    char command[600];
+    snprintf(command, sizeof command, "'%s' --quick 2>&1", path);
+    FILE *pipe = popen(command, "r");
+    if (!pipe) return -1;
+    text[fread(text, 1, size - 1, pipe)] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(benches_do_their_work, .seconds = 60)
+{
+    char path[512], text[8192], first[8192];
+    if (!find_bench(path, sizeof path)) SKIP("no hocket-bench beside the tests");
+    int status = run_quick(path, first, sizeof first);
+    if (status == 126 || status == 127) SKIP("hocket-bench cannot be run here by its name");
+    if (!CHECK_EQ(status, 0)) printf("%s\n", first);
+    CHECK(strstr(first, "send_yield "));
+    CHECK(strstr(first, "echo_cpu_1000 "));
+    CHECK(!strstr(first, "not as the floor"));
+    CHECK_EQ(run_quick(path, text, sizeof text), 0);
+    CHECK_STR(text, first);
+}
