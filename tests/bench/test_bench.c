@@ -33,14 +33,12 @@ static int run_quick(const char *path, char *text, size_t size)
 
 TEST(benches_do_their_work, .seconds = 60)
 {
-    char path[512], text[8192], first[8192];
+    char path[512], text[8192];
     if (!find_bench(path, sizeof path)) SKIP("no hocket-bench beside the tests");
-    int status = run_quick(path, first, sizeof first);
+    int status = run_quick(path, text, sizeof text);
     if (status == 126 || status == 127) SKIP("hocket-bench cannot be run here by its name");
-    if (!CHECK_EQ(status, 0)) printf("%s\n", first);
-    CHECK(strstr(first, "send_yield "));
-    CHECK(strstr(first, "echo_cpu_1000 "));
-    CHECK(!strstr(first, "not as the floor"));
-    CHECK_EQ(run_quick(path, text, sizeof text), 0);
-    CHECK_STR(text, first);
+    if (!CHECK_EQ(status, 0)) printf("%s\n", text);
+    CHECK(strstr(text, "send_yield "));
+    CHECK(strstr(text, "echo_cpu_1000 "));
+    CHECK(!strstr(text, "not as the floor"));
 }
