@@ -4,7 +4,8 @@
  * A post is pushed on a lock-free list and taken by the loop all at once. Waking the loop costs a
  * system call, so it is woken only where it sleeps: the poster pushes, then reads `sleeping`; the
  * loop sets `sleeping`, then looks at the list. All four are sequentially consistent, or both could
- * miss each other; the same goes for the count of holds.
+ * miss each other; the same goes for the count of holds. (The flag is exchanged, not stored: under
+ * qemu a load may pass even a sequentially consistent store.)
  *
  * A scheduler's memory is never given back, only used again: so a post that comes too late finds a
  * closed door, not freed memory. The count of posters keeps the world's wake-up descriptor alive

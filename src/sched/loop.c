@@ -119,7 +119,7 @@ static void look_at_world(hk_sched *s, int64_t until)
 {
     hk__event events[HK__EVENTS];
     if (until != 0) {
-        __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
+        (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
         if (anything_posted(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
     }
     int count = s->world->table->wait(s->world, events, HK__EVENTS, until);

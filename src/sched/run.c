@@ -106,7 +106,7 @@ static void leave(hk_sched *s)
     hk__here.sched = NULL;
     s->running = false;
     if (s->live == 0) s->stopping = false;
-    __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
+    (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL) hk__inbox_wake(s);
 }
 
