@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STACK = 65536, LINE = 64, COLOURS = 16 };
+enum { STACK = 65536, COLOURS = 8, COLOUR_STEP = 192 };
 
 void bare_entry(void);
 
@@ -63,7 +63,7 @@ char *bare_stacks(size_t count)
 
 char *bare_top(char *stacks, size_t index)
 {
-    return stacks + (index + 1) * STACK - index % COLOURS * LINE;
+    return stacks + (index + 1) * STACK - index % COLOURS * COLOUR_STEP;
 }
 
 void bare_free(char *stacks, size_t count) { munmap(stacks, count * STACK); }

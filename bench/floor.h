@@ -88,7 +88,7 @@ static inline __attribute__((always_inline)) void *bare_switch(struct bare *from
 void bare_prepare(struct bare *context, char *top, void (*fn)(void *arg), void *arg);
 
 /* Stacks of 64 KiB in one mapping, without guards: the top of one of them, moved down by up to
- * fifteen cache lines, more or fewer from stack to stack, as ours are. */
+ * 21 cache lines, more or fewer from stack to stack, as ours are. */
 char *bare_stacks(size_t count);
 char *bare_top(char *stacks, size_t index);
 void bare_free(char *stacks, size_t count);
