@@ -23,6 +23,15 @@ typedef struct hk_failure {
     const char *why;
 } hk_failure;
 
+/* Where time and input come from: a kind of world. */
+typedef struct hk_world hk_world;
+
+/* The worlds on epoll and on io_uring, for hk_run_options. HOCKET_WORLD=epoll, uring, or
+ * uring:ENTRIES (the size of its rings) in the environment overrides what a program says.
+ * Returns: the world; no errors. Blocks: never. Cancel: no. Threads: any. */
+HK_API const hk_world *hk_world_epoll(void);
+HK_API const hk_world *hk_world_uring(void);
+
 typedef struct hk_run_options {
     /* Of each task, bytes; 0: 64 KiB. */
     size_t stack;
@@ -30,7 +39,12 @@ typedef struct hk_run_options {
     int64_t grace;
     /* A task failed and nobody waited for it; NULL: a line on stderr. */
     void (*unhandled)(const hk_failure *failure);
-    uint64_t reserved[8];
+    /* That one or none; NULL: io_uring where it works, else epoll. */
+    const hk_world *world;
+    /* ns that a thread looks for events before it sleeps, where that has paid lately; 0: 50 us,
+     * nothing on one processor; < 0: none. */
+    int64_t spin;
+    uint64_t reserved[6];
 } hk_run_options;
 
 /* Runs main_task and all that it spawns. SIGPIPE is ignored from now on, SIGQUIT prints the table
@@ -79,6 +93,14 @@ HK_API int hk_sched_run(hk_sched *s);
  * readable; -ECHILD: no task is left; -EDEADLK as run. Blocks: never. Cancel: no. Threads: its
  * own. */
 HK_API int64_t hk_sched_step(hk_sched *s);
+
+/* The world a scheduler runs on, how it was set up, and why it is not a better one: "epoll
+ * (io_uring: Operation not permitted)".
+ *   s: the scheduler; NULL: the one that runs here.
+ *   buf, size: where the line goes; cut to size.
+ * Returns: its length, as snprintf; -EPERM outside a scheduler. Blocks: never. Cancel: no.
+ * Threads: its own. */
+HK_API int hk_sched_world(hk_sched *s, char *buf, size_t size);
 
 /* A file descriptor that is readable when hk_sched_step has something to do.
  *   s: the scheduler; keeps the descriptor.

@@ -102,6 +102,7 @@ static bool anything_posted(const hk_sched *s)
 bool hk__loop_deadlocked(const hk_sched *s)
 {
     return !hk__ready_any(s) && s->timers.count == 0 && s->descriptors.waiting == 0 &&
+           s->operations.count == 0 && s->outside == 0 &&
            __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 && !anything_posted(s);
 }
 
@@ -115,20 +116,79 @@ static int64_t patience(hk_sched *s, int64_t limit)
     return next < limit ? next : limit;
 }
 
-static void look_at_world(hk_sched *s, int64_t until)
+static void serve(hk_sched *s, const hk__event *events, int count)
 {
-    hk__event events[HK__EVENTS];
-    if (until != 0) {
-        (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
-        if (anything_posted(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
-    }
-    int count = s->world->table->wait(s->world, events, HK__EVENTS, until);
-    __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
     for (int i = 0; i < count; i++) {
-        hk__descriptor_event(s, &events[i]);
+        if (events[i].kind == HK__EVENT_READY)
+            hk__descriptor_event(s, &events[i]);
+        else
+            hk__operation_event(s, &events[i]);
         /* Whoever was served runs while what was received is still in the cache. */
         if (i % HK__EVENTS_SERVED == HK__EVENTS_SERVED - 1) run_ready(s);
     }
+}
+
+/* ---- waiting ---- */
+
+/* Sleeping and being woken costs more than some tens of microseconds of looking: so before it
+ * sleeps the loop looks, where that has paid lately. It has paid where the wait would have been
+ * short: a sleep that was earns credit, a look in vain costs more of it than a short sleep
+ * earns. */
+enum { SPIN_MOST = 64, SPIN_LOST = 4 };
+
+static void learn(struct hk__spin *spin, bool was_short)
+{
+    spin->credit += was_short ? 1 : -SPIN_LOST;
+    if (spin->credit > SPIN_MOST) spin->credit = SPIN_MOST;
+    if (spin->credit < -SPIN_LOST) spin->credit = -SPIN_LOST;
+}
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* How many events came while it looked; 0: none, but something may have been posted. */
+static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
+{
+    const int64_t start = s->world->table->now(s->world), most = start + s->spin.most;
+    int count = 0;
+    for (int64_t now = start; now < most && now < until; now = s->world->table->now(s->world)) {
+        count = s->world->table->peek(s->world, ret_events, HK__EVENTS);
+        if (count > 0 || anything_posted(s)) break;
+        relax();
+    }
+    learn(&s->spin, count > 0);
+    return count;
+}
+
+static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
+{
+    (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
+    if (anything_posted(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
+    const int64_t start =
+        s->spin.most > 0 && s->spin.credit <= 0 ? s->world->table->now(s->world) : 0;
+    int count = s->world->table->wait(s->world, ret_events, HK__EVENTS, until);
+    __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
+    if (start != 0 && count > 0 && s->world->table->now(s->world) - start < s->spin.most)
+        learn(&s->spin, true);
+    return count;
+}
+
+static void look_at_world(hk_sched *s, int64_t until)
+{
+    hk__event events[HK__EVENTS];
+    int count = 0;
+    if (until == 0)
+        count = s->world->table->wait(s->world, events, HK__EVENTS, 0);
+    else if (s->spin.credit > 0)
+        count = look_again(s, events, until);
+    if (until != 0 && count == 0) count = sleep_until(s, events, until);
+    serve(s, events, count);
 }
 
 void hk__loop_pass(hk_sched *s, int64_t limit)
@@ -137,7 +197,7 @@ void hk__loop_pass(hk_sched *s, int64_t limit)
     hk__inbox_drain(s);
     take_time(s);
     int64_t until = patience(s, limit);
-    if (until == 0 && limit != 0 && s->descriptors.watched == 0) return;
+    if (until == 0 && limit != 0 && s->descriptors.watched == 0 && s->operations.count == 0) return;
     look_at_world(s, until);
     if (until != 0) take_time(s);
 }

@@ -46,11 +46,15 @@ static int64_t driver_tid(hk_driver *driver, const hk_call *call)
 static void finish(hk_sched *s)
 {
     hk__descriptors_close(s);
+    hk__operations_close(s);
     if (s->world != NULL) s->world->table->destroy(s->world);
     free(s->ready.slot);
     free(s->map.slot);
     give_memory(s);
 }
+
+/* From a thread of the pool. */
+static void notify(void *sched) { hk__inbox_wake(sched); }
 
 static int begin(hk_sched *s, const hk_run_options *options)
 {
@@ -60,10 +64,16 @@ static int begin(hk_sched *s, const hk_run_options *options)
     s->stack = options->stack;
     s->grace = options->grace != 0 ? options->grace : HK_SEC(1);
     s->unhandled = options->unhandled;
-    int r = hk__world_epoll(&s->world);
+    s->spin.most = options->spin > 0      ? options->spin
+                   : options->spin < 0    ? 0
+                   : hk__clock_cpus() > 1 ? HK__SPIN_NS
+                                          : 0;
+    int r = hk__world_open(options->world, &s->world);
     if (r == 0) r = hk__descriptors_open(s);
     if (r == 0) r = hk__tasks_reserve(s);
     if (r < 0) return r;
+    s->world->notify = notify;
+    s->world->notify_arg = s;
     s->now = s->world->table->now(s->world);
     hk__timers_open(s);
     s->inbox.sleeping = true; /* outside run and step: a post makes the descriptor readable */
@@ -110,12 +120,23 @@ static void leave(hk_sched *s)
     if (__atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL) hk__inbox_wake(s);
 }
 
+/* What an operation works with is on its task's stack: there is no bound to this. */
+static void report_operations(const hk_sched *s)
+{
+    hk__say("the scheduler ends, but waits for %u operations that cannot be cancelled (of files, "
+            "or hk_offload):",
+            s->operations.count);
+    for (const hk_coro *t = s->first; t != NULL; t = t->next) hk__report_stuck(t);
+}
+
 static void unwind(hk_sched *s)
 {
     int64_t limit = hk__clock_now() + s->grace;
     hk__task_kill_all(s);
     while (s->live > 0 && !hk__loop_deadlocked(s) && hk__clock_now() < limit)
         hk__loop_pass(s, limit);
+    if (s->operations.count > 0) report_operations(s);
+    while (s->operations.count > 0) hk__loop_pass(s, INT64_MAX);
     while (s->last != NULL) {
         hk__report_stuck(s->last);
         hk__task_drop(s->last);
@@ -172,6 +193,12 @@ int64_t hk_sched_step(hk_sched *s)
     if (r == -EDEADLK) hk__report_tasks(s, "deadlock: nothing can ever run again");
     leave(s);
     return r;
+}
+
+int hk_sched_world(hk_sched *s, char *buf, size_t size)
+{
+    if (s == NULL) s = hk__here.sched;
+    return s != NULL ? s->world->table->describe(s->world, buf, size) : -EPERM;
 }
 
 int hk_sched_fd(hk_sched *s) { return s->world->table->descriptor(s->world); }

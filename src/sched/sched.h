@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The scheduler's parts and how they hang together.
  *
- * A scheduler is a ready ring, a map of tasks, timers, a table of descriptors, an inbox and one
- * world. One thread owns all of it; only the inbox, the flags beside it and the count of holds are
- * touched by others. */
+ * A scheduler is a ready ring, a map of tasks, timers, tables of descriptors and of operations, an
+ * inbox and one world. One thread owns all of it; only the inbox, the flags beside it and the count
+ * of holds are touched by others. */
 #ifndef HK_SCHED_SCHED_H
 #define HK_SCHED_SCHED_H
 
@@ -23,7 +23,8 @@ enum {
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
     HK__EVENTS_SERVED = 16,       /* before those who waited for them run */
     HK__EVENTS = 256,             /* taken from the world at once */
-    HK__FRESH_TIMERS = 256        /* started before the clock is read for them */
+    HK__FRESH_TIMERS = 256,       /* started before the clock is read for them */
+    HK__SPIN_NS = 50 * 1000       /* looking for events before the thread sleeps */
 };
 
 /* Ready tasks, in order. Never full: its capacity is kept above the number of tasks. */
@@ -82,6 +83,20 @@ struct hk__descriptors {
     struct hk_accept_call *stalled; /* accepts that found no descriptor free, in order */
 };
 
+struct hk__slot;
+struct hk__operations {
+    struct hk__slot *table;
+    uint32_t size, free; /* free: the first such slot; 0: none */
+    uint32_t count;      /* under way, or waiting for room */
+    uint32_t waiting;    /* the first that the world had no room for; 0: none */
+};
+
+/* Whether it pays to look again and again before sleeping; see loop.c. */
+struct hk__spin {
+    int64_t most; /* ns; 0: never */
+    int credit;
+};
+
 struct hk_sched {
     struct hk__ready ready;
     hk__context loop; /* where the loop goes on when a task finds nobody to switch to */
@@ -98,6 +113,9 @@ struct hk_sched {
     struct hk__task_map map;
     hk_coro *first, *last; /* tasks, in order of creation */
     struct hk__descriptors descriptors;
+    struct hk__operations operations;
+    uint32_t outside; /* calls parked on something else that the outside world will bring */
+    struct hk__spin spin;
     hk__world *world;
     size_t stack;
     int64_t grace;
@@ -177,6 +195,10 @@ int64_t hk__timers_next(const hk_sched *s); /* when to look again; INT64_MAX: ne
 int hk__descriptors_open(hk_sched *s);
 void hk__descriptors_close(hk_sched *s);
 void hk__descriptor_event(hk_sched *s, const hk__event *event);
+
+/* operation.c */
+void hk__operations_close(hk_sched *s);
+void hk__operation_event(hk_sched *s, const hk__event *event);
 
 /* inbox.c */
 void hk__inbox_drain(hk_sched *s);

@@ -312,7 +312,12 @@ static int64_t rarer(hk__direct *d)
     case HK__DIRECT_CLOSE: return close(d->fd) < 0 && errno != EINTR ? -errno : 0;
     case HK__DIRECT_POLL:
         return is_ready(d, d->flags & HK__READABLE ? POLLIN | POLLRDHUP : POLLOUT);
-    default: return -ENOSYS;
+    case HK__DIRECT_SOCKET:
+    case HK__DIRECT_BIND:
+    case HK__DIRECT_LISTEN:
+    case HK__DIRECT_OPTION:
+    case HK__DIRECT_NAME: return hk__direct_socket(d);
+    default: return hk__direct_process(d);
     }
 }
 

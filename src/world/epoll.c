@@ -7,12 +7,15 @@
  * acknowledged write; a second direction widens it for good. What the kernel gives back is the
  * ticket.
  *
+ * Operations go to the thread pool.
+ *
  * wake() writes to an eventfd. That too is watched by its edges: each write is one, so nobody ever
  * needs to read it. */
-#include "world/world.h"
+#include "world/pool.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,6 +30,7 @@ struct epoll_world {
     int epoll, eventfd;
     int timer_slack;   /* of the thread, before */
     bool milliseconds; /* the kernel has no epoll_pwait2 */
+    struct hk__pool_client pool;
     struct epoll_event batch[BATCH];
 };
 
@@ -77,6 +81,18 @@ static void epoll_unwatch(hk__world *world, int fd, hk__ticket ticket)
     epoll_ctl(of(world)->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* ---- operations ---- */
+
+static int epoll_submit(hk__world *world, const hk__operation *operation, hk__ticket ticket)
+{
+    return hk__pool_submit(&of(world)->pool, operation, ticket);
+}
+
+static void epoll_cancel(hk__world *world, hk__ticket ticket)
+{
+    hk__pool_cancel(&of(world)->pool, ticket);
+}
+
 /* ---- waiting ---- */
 
 /* Milliseconds, rounded up: never early. A wait longer than an int holds ends early with nothing,
@@ -101,6 +117,9 @@ static int wait_for(struct epoll_world *w, int capacity, int64_t ns)
 static int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
 {
     struct epoll_world *w = of(world);
+    int count = hk__pool_take(&w->pool, ret_events, capacity);
+    if (count > 0) until = 0;
+    if (count == capacity) return count;
     int64_t ns = until;
     if (until == INT64_MAX) {
         ns = -1;
@@ -108,7 +127,8 @@ static int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacit
         int64_t now = hk__clock_now();
         ns = until > now ? until - now : 0;
     }
-    int got = wait_for(w, capacity < BATCH ? capacity : BATCH, ns), count = 0;
+    capacity -= count;
+    int got = wait_for(w, capacity < BATCH ? capacity : BATCH, ns);
     for (int i = 0; i < got; i++) {
         hk__ticket ticket = unpack(w->batch[i].data.u64);
         if (ticket.slot == WAKE_SLOT) continue;
@@ -116,6 +136,11 @@ static int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacit
             (hk__event){ .ticket = ticket, .ready = ready_of(w->batch[i].events) };
     }
     return count;
+}
+
+static int epoll_peek(hk__world *world, hk__event *ret_events, int capacity)
+{
+    return epoll_world_wait(world, ret_events, capacity, 0);
 }
 
 /* Also in signal handlers. The counter has room for 2^64 - 2 of these. */
@@ -136,11 +161,25 @@ static int64_t epoll_now(hk__world *world)
 
 static int epoll_descriptor(hk__world *world) { return of(world)->epoll; }
 
+static int epoll_describe(hk__world *world, char *buf, size_t size)
+{
+    const char *open = world->reason[0] != '\0' ? " (" : "", *close = *open != '\0' ? ")" : "";
+    return snprintf(buf, size, "epoll%s%s%s", open, world->reason, close);
+}
+
 /* ---- birth and death ---- */
+
+static void epoll_inherited(hk__world *world)
+{
+    struct epoll_world *w = of(world);
+    close(w->epoll);
+    close(w->eventfd);
+}
 
 static void epoll_destroy(hk__world *world)
 {
     struct epoll_world *w = of(world);
+    hk__pool_leave(&w->pool);
     if (w->epoll >= 0) close(w->epoll);
     if (w->eventfd >= 0) close(w->eventfd);
     if (w->timer_slack > 0) prctl(PR_SET_TIMERSLACK, (unsigned long)w->timer_slack, 0, 0, 0);
@@ -151,11 +190,16 @@ static const hk__world_table table = {
     .name = "epoll",
     .watch = epoll_watch,
     .unwatch = epoll_unwatch,
+    .submit = epoll_submit,
+    .cancel = epoll_cancel,
     .wait = epoll_world_wait,
+    .peek = epoll_peek,
     .wake = epoll_wake,
     .direct = hk__direct_call,
     .now = epoll_now,
     .descriptor = epoll_descriptor,
+    .describe = epoll_describe,
+    .inherited = epoll_inherited,
     .destroy = epoll_destroy,
 };
 
@@ -169,11 +213,13 @@ static int open_descriptors(struct epoll_world *w)
     return epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->eventfd, &event) < 0 ? -errno : 0;
 }
 
-int hk__world_epoll(hk__world **ret_world)
+int hk__world_epoll(unsigned entries, hk__world **ret_world)
 {
+    (void)entries;
     struct epoll_world *w = calloc(1, sizeof *w);
     if (w == NULL) return -ENOMEM;
     w->world.table = &table;
+    w->pool.world = &w->world;
     w->epoll = w->eventfd = -1;
     int r = open_descriptors(w);
     if (r < 0) {

@@ -5,13 +5,18 @@
  * blocks except wait(). Nothing here knows of tasks, and nothing here resumes one. All
  * non-determinism enters through this table.
  *
- * Readiness is edge-triggered: an event says that something changed, the scheduler remembers it. A
- * ticket, never a pointer, is what the kernel gives back; events of a ticket that is no longer
- * watched are never delivered. */
+ * Readiness and operations are different things. Readiness is edge-triggered: an event says that
+ * something changed, the scheduler remembers it; it pins no memory. An operation pins what it
+ * points to until its one DONE, which comes whether it was cancelled or not. A ticket, never a
+ * pointer, is what the kernel gives back; events of a ticket that is no longer watched are never
+ * delivered. */
 #ifndef HK_WORLD_WORLD_H
 #define HK_WORLD_WORLD_H
 
+#include <hocket/operation.h>
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -19,14 +24,18 @@
 typedef struct hk__world hk__world;
 
 typedef struct hk__ticket {
-    uint32_t slot, generation; /* slot: the descriptor */
+    uint32_t slot, generation; /* slot: the descriptor, or the operation's; below 2^30 */
 } hk__ticket;
 
 enum { HK__READABLE = 1, HK__WRITABLE = 2, HK__HANGUP = 4, HK__URGENT = 8 };
 
+enum hk__event_kind { HK__EVENT_READY, HK__EVENT_DONE };
+
 typedef struct hk__event {
     hk__ticket ticket;
-    uint32_t ready; /* HK__READABLE ... */
+    uint32_t kind;  /* HK__EVENT_READY, HK__EVENT_DONE */
+    uint32_t ready; /* READY: HK__READABLE ... */
+    int64_t result; /* DONE: count, value or -errno; -ECANCELED: nothing of it happened */
 } hk__event;
 
 /* A system call that is made now and never waits: its arguments, as that call has them. */
@@ -43,7 +52,18 @@ enum hk__direct_kind {
     HK__DIRECT_CONNECT,
     HK__DIRECT_SHUTDOWN, /* flags: how */
     HK__DIRECT_CLOSE,
-    HK__DIRECT_POLL /* flags: HK__READABLE or HK__WRITABLE; 0: it is, or the call would fail */
+    HK__DIRECT_POLL, /* flags: HK__READABLE or HK__WRITABLE; 0: it is, or the call would fail */
+    /* Socket calls that never wait: socket.c */
+    HK__DIRECT_SOCKET, /* fd: domain, flags: type, count: protocol; close-on-exec, non-blocking */
+    HK__DIRECT_BIND,   /* address, *address_size */
+    HK__DIRECT_LISTEN, /* flags: backlog */
+    HK__DIRECT_OPTION, /* setsockopt: flags: level, count: option, vector: one, its value */
+    HK__DIRECT_NAME,   /* flags 0: getsockname, 1: getpeername; address, address_size */
+    /* Processes: process.c */
+    HK__DIRECT_PIPE,  /* extra: int[2]; flags: of pipe2 */
+    HK__DIRECT_SPAWN, /* extra: struct hk__spawn; a pidfd */
+    HK__DIRECT_KILL,  /* fd: a pidfd; flags: the signal */
+    HK__DIRECT_REAP   /* fd: a pidfd; extra: int, the wait status; -EAGAIN: it lives */
 };
 
 /* What a world notes about a descriptor, so that it asks the kernel once in the descriptor's life.
@@ -54,9 +74,10 @@ enum {
     HK__NOTE_STREAM = 2,     /* bytes without borders: a transfer may be continued by another */
     HK__NOTE_SHORT = 4,      /* a short read means that it is empty */
     HK__NOTE_LOCAL = 8,      /* socket: of the AF_UNIX family */
+    HK__NOTE_UNCACHED = 8,   /* no socket: opened with O_DIRECT */
     HK__NOTE_NONBLOCK = 16,  /* O_NONBLOCK is set */
     HK__NOTE_POLL = 32,      /* no socket: a read that does not wait needs a poll before it */
-    HK__NOTE_FILE = 64,      /* never waits */
+    HK__NOTE_FILE = 64,      /* no readiness: what is not there at once is an operation */
     HK__NOTE_TERMINAL = 128, /* a terminal to be written to through a descriptor of our own */
 };
 
@@ -69,7 +90,10 @@ typedef struct hk__direct {
     int flags;
     int count;
     const struct iovec *vector;
-    struct msghdr *message;
+    union {
+        struct msghdr *message;
+        void *extra;
+    };
     struct sockaddr *address;
     socklen_t *address_size;
 } hk__direct;
@@ -81,33 +105,74 @@ typedef struct hk__world_table {
      * case at this moment is told too. Again, with more of them: widens. 0; -EPERM: always ready (a
      * regular file); -errno. */
     int (*watch)(hk__world *world, int fd, unsigned directions, hk__ticket ticket);
-    /* At return no event with this ticket will come. Before the descriptor is closed. */
+    /* At return no event with this ticket will come, and the world holds on to nothing of the file:
+     * closing it now closes it. */
     void (*unwatch)(hk__world *world, int fd, hk__ticket ticket);
+
+    /* Starts an operation; the struct is copied, what it points to stays until its DONE. 0, which
+     * has also reserved what its cancel needs; -EAGAIN: no room until a DONE has come; -errno. */
+    int (*submit)(hk__world *world, const hk__operation *operation, hk__ticket ticket);
+    /* A hint, at most once for each operation: its DONE comes sooner, with -ECANCELED, or as if
+     * nothing had been said. */
+    void (*cancel)(hk__world *world, hk__ticket ticket);
+
     /* Events, at most capacity. until: 0: do not wait; INT64_MAX: no limit; else the clock's time.
      * May return 0 early. */
     int (*wait)(hk__world *world, hk__event *ret_events, int capacity, int64_t until);
+    /* Events that are there, as cheaply as the world can: for those who look again and again. */
+    int (*peek)(hk__world *world, hk__event *ret_events, int capacity);
     /* Makes the next wait return. Any thread, signal handlers too. */
     void (*wake)(hk__world *world);
-    /* Never waits: count, value, -errno; -EAGAIN: wait for readiness. Never -EINTR. */
+
+    /* Never waits: count, value, -errno; -EAGAIN: wait for readiness, or, where the note says
+     * HK__NOTE_FILE, submit it as an operation. Never -EINTR. */
     int64_t (*direct)(hk__world *world, hk__direct *direct);
     /* Monotonic, ns. */
     int64_t (*now)(hk__world *world);
     /* Readable when wait would return events. */
     int (*descriptor)(hk__world *world);
+    /* What it is and how it was set up, one line, as snprintf. */
+    int (*describe)(hk__world *world, char *buf, size_t size);
+    /* In the child of a fork: gives back what is the child's, touches nothing of the parent's.
+     * Then the world is gone. */
+    void (*inherited)(hk__world *world);
+    /* No operation is under way. */
     void (*destroy)(hk__world *world);
 } hk__world_table;
 
 struct hk__world {
     const hk__world_table *table;
+    /* Called by other threads (of the pool) when an event has come for a wait that may have begun;
+     * NULL: then wake is. Set by whoever owns the world. */
+    void (*notify)(void *arg);
+    void *notify_arg;
+    char reason[96]; /* why it is this world and not a better one; "": it was asked for */
 };
+
+/* A kind of world, by which users name one. */
+struct hk_world {
+    const char *name;
+    int (*open)(unsigned entries, hk__world **ret_world); /* entries: of a ring; 0: the usual */
+};
+
+/* worlds.c. The world that HOCKET_WORLD names ("epoll", "uring", "uring:ENTRIES"), else `wanted`,
+ * else the best there is. 0 or -errno, of which hk_why tells more. */
+int hk__world_open(const struct hk_world *wanted, hk__world **ret_world);
 
 /* The clock of real worlds: CLOCK_MONOTONIC, ns. */
 int64_t hk__clock_now(void);
+/* Processors that this thread may run on; 1 where that is not known. */
+int hk__clock_cpus(void);
 
 /* The direct calls of real worlds. Needs no world (NULL). */
 int64_t hk__direct_call(hk__world *world, hk__direct *direct);
 
-/* The world on epoll. 0 or -errno. */
-int hk__world_epoll(hk__world **ret_world);
+/* Parts of it, by subject: socket.c, process.c. */
+int64_t hk__direct_socket(hk__direct *direct);
+int64_t hk__direct_process(hk__direct *direct);
+
+/* epoll.c, uring.c. 0 or -errno. */
+int hk__world_epoll(unsigned entries, hk__world **ret_world);
+int hk__world_uring(unsigned entries, hk__world **ret_world);
 
 #endif

@@ -15,7 +15,7 @@ static int64_t fake_now(hk__world *world)
     return clock_now;
 }
 static const hk__world_table fake_table = { .name = "fake", .now = fake_now };
-static hk__world fake_world = { &fake_table };
+static hk__world fake_world = { .table = &fake_table };
 
 struct timed {
     hk_call call;

@@ -16,12 +16,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-typedef int make_world(hk__world **ret_world);
+typedef int make_world(unsigned entries, hk__world **ret_world);
 
 static void with_world(make_world *make, void (*body)(hk__world *w))
 {
     hk__world *w = NULL;
-    if (!CHECK_EQ(make(&w), 0)) return;
+    if (!CHECK_EQ(make(0, &w), 0)) return;
     body(w);
     w->table->destroy(w);
 }
@@ -246,7 +246,7 @@ TEST(timer_slack_is_given_back)
 {
     hk__world *w;
     int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
-    if (!CHECK_EQ(hk__world_epoll(&w), 0)) return;
+    if (!CHECK_EQ(hk__world_epoll(0, &w), 0)) return;
     CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 1);
     w->table->destroy(w);
     CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), before);
@@ -497,7 +497,7 @@ TEST(epoll_world_without_descriptors_leaks_none)
         hk__world *w = NULL;
         low = (struct rlimit){ (rlim_t)(next + room), old.rlim_max };
         setrlimit(RLIMIT_NOFILE, &low);
-        int r = hk__world_epoll(&w);
+        int r = hk__world_epoll(0, &w);
         setrlimit(RLIMIT_NOFILE, &old);
         CHECK_EQ(r, -EMFILE);
         CHECK(w == NULL);
