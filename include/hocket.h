@@ -22,5 +22,7 @@
 #include <hocket/task.h>      /* layer 3: tasks: spawn, wait, kill, sleep */
 #include <hocket/sched.h>     /* running them: hk_run, and a scheduler inside your own loop */
 #include <hocket/io.h>        /* the POSIX calls, blocking the task only */
+#include <hocket/net.h>       /* addresses, dialling and listening, servers */
+#include <hocket/stream.h>    /* a buffer for each direction of a descriptor */
 
 #endif
