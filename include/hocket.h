@@ -24,5 +24,6 @@
 #include <hocket/io.h>        /* the POSIX calls, blocking the task only */
 #include <hocket/net.h>       /* addresses, dialling and listening, servers */
 #include <hocket/stream.h>    /* a buffer for each direction of a descriptor */
+#include <hocket/signal.h>    /* signals as objects to wait for */
 
 #endif

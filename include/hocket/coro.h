@@ -58,12 +58,21 @@ struct hk_coro {
     struct hk__why *why; /* what hk_fail recorded */
 };
 
-enum { HK__CREATED, HK__RUNNING, HK__FINISHED, HK__TASK, HK__TASK_KILLED, HK__BOUND };
-/* RUNNING may yield; TASK and TASK_KILLED run (or are parked) under a scheduler; BOUND runs and may
- * not yield: a thread, a stackless step, a coroutine that runs the handlers of a dropped stack. Any
- * other value is &hk__here of the thread that it is suspended on, plus HK__STACKLESS, plus
- * HK__IN_CALL where its strand is parked in a system call, plus HK__CLOSING where that call is made
- * by the cleanup of one that HK_DELEGATE closes. */
+enum {
+    HK__CREATED,
+    HK__RUNNING,
+    HK__FINISHED,
+    HK__TASK,
+    HK__TASK_KILLED,
+    HK__TASK_INHERITED,
+    HK__BOUND
+};
+/* RUNNING may yield; TASK and TASK_KILLED run (or are parked) under a scheduler; TASK_INHERITED
+ * goes on in the child of a fork, where that scheduler is dead; BOUND runs and may not yield: a
+ * thread, a stackless step, a coroutine that runs the handlers of a dropped stack. Any other value
+ * is &hk__here of the thread that it is suspended on, plus HK__STACKLESS, plus HK__IN_CALL where
+ * its strand is parked in a system call, plus HK__CLOSING where that call is made by the cleanup of
+ * one that HK_DELEGATE closes. */
 enum { HK__STACKLESS = 1, HK__IN_CALL = 2, HK__CLOSING = 4 };
 
 struct hk__cxx_exceptions {

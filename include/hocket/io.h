@@ -324,7 +324,7 @@ static inline int hk_close(int fd)
     hk_io_call io;
     hk_close_prepare(&io, fd);
     int r = (int)hk_trap(&io.call);
-    return HK__UNLIKELY(r == -ENOSYS) ? hk__close_here(fd) : r;
+    return HK__UNLIKELY(r == -ENOSYS || r == -ECHILD) ? hk__close_here(fd) : r;
 }
 
 /* Waits until a descriptor is ready, for those who then call read(2) and the like themselves: it

@@ -39,5 +39,7 @@ int hk__accept_describe(const hk_call *call, char *buf, size_t size);
 void hk__accept_resume(hk_sched *s);
 int hk__connect_abort(hk_call *call);
 int hk__connect_describe(const hk_call *call, char *buf, size_t size);
+int hk__signals_abort(hk_call *call);
+int hk__signals_describe(const hk_call *call, char *buf, size_t size);
 
 #endif

@@ -178,6 +178,7 @@ hk_step hk__coro_send_slow(hk_coro *co, void *value)
     case HK__RUNNING:
     case HK__TASK:
     case HK__TASK_KILLED:
+    case HK__TASK_INHERITED:
     case HK__BOUND: return hk__refused(-EALREADY);
     default: break;
     }
@@ -332,7 +333,7 @@ void hk__yield_misuse(const hk_coro *me, const void *value)
     if (me->leaf == NULL)
         hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there",
                    hk__coro_name(me));
-    if (me->state == HK__TASK || me->state == HK__TASK_KILLED) hk__yield_unconsumed(me);
+    if (me->state >= HK__TASK && me->state <= HK__TASK_INHERITED) hk__yield_unconsumed(me);
     if (hk_is_err(value)) hk__yield_of_error(me, value);
     hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", hk__coro_name(me));
 }

@@ -39,15 +39,15 @@ int hk_sched_post(hk_sched *s, void (*fn)(void *arg), void *arg)
         free(post);
     }
     __atomic_fetch_sub(&s->inbox.posters, 1, __ATOMIC_RELEASE);
-    return open ? 0 : -ESHUTDOWN;
+    return open ? 0 : s->inherited ? -ECHILD : -ESHUTDOWN;
 }
 
-/* From a signal handler: print the table. A wake-up may be one too many, never one too few. */
-void hk__inbox_ask(hk_sched *s)
+/* From a signal handler. A wake-up may be one too many, never one too few. */
+void hk__inbox_signal(hk_sched *s, uint64_t bit)
 {
     __atomic_fetch_add(&s->inbox.posters, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&s->inbox.open, __ATOMIC_SEQ_CST)) {
-        __atomic_store_n(&s->inbox.dump, true, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&s->inbox.signals, bit, __ATOMIC_SEQ_CST);
         s->world->table->wake(s->world);
     }
     __atomic_fetch_sub(&s->inbox.posters, 1, __ATOMIC_RELEASE);
@@ -76,9 +76,7 @@ void hk__inbox_drain(hk_sched *s)
             free(post);
         }
     }
-    if (__atomic_load_n(&s->inbox.dump, __ATOMIC_RELAXED) &&
-        __atomic_exchange_n(&s->inbox.dump, false, __ATOMIC_ACQUIRE))
-        hk__report_tasks(s, "SIGQUIT");
+    hk__signals_deliver(s);
 }
 
 void hk__inbox_close(hk_sched *s)

@@ -40,6 +40,7 @@ static void run_stackful(hk_sched *s, hk_coro *t)
 
 static void end_stackless(hk_coro *t, void *value)
 {
+    if (HK__UNLIKELY(t->state == HK__TASK_INHERITED)) hk__outside_end();
     hk__task_finish(t, value);
     if (t->at.stackless.release != NULL) t->at.stackless.release(t);
 }
@@ -93,17 +94,11 @@ static void take_time(hk_sched *s)
     hk__timers_arm(s); /* none of these is due, and the wheel has the time by now */
 }
 
-static bool anything_posted(const hk_sched *s)
-{
-    return __atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL ||
-           __atomic_load_n(&s->inbox.dump, __ATOMIC_SEQ_CST);
-}
-
 bool hk__loop_deadlocked(const hk_sched *s)
 {
     return !hk__ready_any(s) && s->timers.count == 0 && s->descriptors.waiting == 0 &&
            s->operations.count == 0 && s->outside == 0 &&
-           __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 && !anything_posted(s);
+           __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 && !hk__inbox_any(s);
 }
 
 /* How long to wait for the world: not at all where there is work, or nothing to wait for. */
@@ -159,7 +154,7 @@ static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
     int count = 0;
     for (int64_t now = start; now < most && now < until; now = s->world->table->now(s->world)) {
         count = s->world->table->peek(s->world, ret_events, HK__EVENTS);
-        if (count > 0 || anything_posted(s)) break;
+        if (count > 0 || hk__inbox_any(s)) break;
         relax();
     }
     learn(&s->spin, count > 0);
@@ -169,7 +164,7 @@ static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
 static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
 {
     (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
-    if (anything_posted(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
+    if (hk__inbox_any(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
     const int64_t start =
         s->spin.most > 0 && s->spin.credit <= 0 ? s->world->table->now(s->world) : 0;
     int count = s->world->table->wait(s->world, ret_events, HK__EVENTS, until);

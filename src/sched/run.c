@@ -23,7 +23,12 @@ static hk_sched *take_memory(void)
     hk_sched *s = free_list;
     if (s != NULL) free_list = s->next_free;
     pthread_mutex_unlock(&free_lock);
-    return s != NULL ? s : aligned_alloc(64, (sizeof *s + 63) & ~(size_t)63);
+    if (s != NULL) return s;
+    s = aligned_alloc(64, (sizeof *s + 63) & ~(size_t)63);
+    if (s == NULL) return NULL;
+    memset(s, 0, sizeof *s);
+    hk__signals_know(s);
+    return s;
 }
 
 static void give_memory(hk_sched *s)
@@ -33,6 +38,10 @@ static void give_memory(hk_sched *s)
     free_list = s;
     pthread_mutex_unlock(&free_lock);
 }
+
+void hk__run_lock(void) { pthread_mutex_lock(&free_lock); }
+
+void hk__run_unlock(void) { pthread_mutex_unlock(&free_lock); }
 
 /* ---- birth and death ---- */
 
@@ -45,6 +54,7 @@ static int64_t driver_tid(hk_driver *driver, const hk_call *call)
 /* What destroy must give back, as far as create came. */
 static void finish(hk_sched *s)
 {
+    hk__signals_close(s);
     hk__descriptors_close(s);
     hk__operations_close(s);
     if (s->world != NULL) s->world->table->destroy(s->world);
@@ -56,9 +66,13 @@ static void finish(hk_sched *s)
 /* From a thread of the pool. */
 static void notify(void *sched) { hk__inbox_wake(sched); }
 
+/* The inbox of the scheduler before is closed and empty, but a late poster may be at its door. */
 static int begin(hk_sched *s, const hk_run_options *options)
 {
-    memset(s, 0, sizeof *s);
+    static uint64_t serials;
+    memset(s, 0, offsetof(hk_sched, inbox));
+    __atomic_store_n(&s->inbox.holds, 0, __ATOMIC_RELAXED);
+    s->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
     s->budget = HK__BUDGET;
     s->driver = (hk_driver){ hk__driver_complete, driver_tid };
     s->stack = options->stack;
@@ -76,8 +90,9 @@ static int begin(hk_sched *s, const hk_run_options *options)
     s->world->notify_arg = s;
     s->now = s->world->table->now(s->world);
     hk__timers_open(s);
-    s->inbox.sleeping = true; /* outside run and step: a post makes the descriptor readable */
-    s->inbox.open = true;
+    /* Outside run and step a post makes the descriptor readable. */
+    __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&s->inbox.open, true, __ATOMIC_SEQ_CST);
     hk__signal_ignore_pipe();
     return 0;
 }
@@ -113,11 +128,12 @@ static void enter(hk_sched *s)
 
 static void leave(hk_sched *s)
 {
+    if (s->inherited) hk__outside_end();
     hk__here.sched = NULL;
     s->running = false;
     if (s->live == 0) s->stopping = false;
     (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL) hk__inbox_wake(s);
+    if (hk__inbox_any(s)) hk__inbox_wake(s);
 }
 
 /* What an operation works with is on its task's stack: there is no bound to this. */
@@ -146,7 +162,7 @@ static void unwind(hk_sched *s)
 
 void hk_sched_destroy(hk_sched *s)
 {
-    if (s == NULL) return;
+    if (s == NULL || s->inherited) return;
     if (s->running || hk__here.sched != NULL)
         hk__misuse("hk_sched_destroy while a scheduler runs on this thread");
     enter(s);
@@ -161,11 +177,13 @@ void hk_sched_destroy(hk_sched *s)
 hk_tid hk_sched_spawn(hk_sched *s, hk_entry *fn, void *arg)
 {
     static const hk_coro_options options;
+    if (s->inherited) return -ECHILD;
     return hk__task_spawn(s, fn, arg, &options);
 }
 
 int hk_sched_run(hk_sched *s)
 {
+    if (s->inherited) return -ECHILD;
     if (hk__here.sched != NULL) return -EDEADLK;
     enter(s);
     int r = 0;
@@ -180,6 +198,7 @@ int hk_sched_run(hk_sched *s)
 
 int64_t hk_sched_step(hk_sched *s)
 {
+    if (s->inherited) return -ECHILD;
     if (hk__here.sched != NULL) return -EDEADLK;
     enter(s);
     hk__loop_pass(s, 0);
@@ -198,7 +217,7 @@ int64_t hk_sched_step(hk_sched *s)
 int hk_sched_world(hk_sched *s, char *buf, size_t size)
 {
     if (s == NULL) s = hk__here.sched;
-    return s != NULL ? s->world->table->describe(s->world, buf, size) : -EPERM;
+    return s != NULL ? s->world->table->describe(s->world, buf, size) : hk__outside();
 }
 
 int hk_sched_fd(hk_sched *s) { return s->world->table->descriptor(s->world); }
@@ -217,47 +236,18 @@ int64_t hk_now(void)
 
 /* ---- hk_run ---- */
 
-static hk_sched *quit_target;
-
-/* SIGQUIT: only a flag and a wake-up, behind the same door as posts. */
-static void on_quit(int signal)
-{
-    (void)signal;
-    int saved = errno;
-    hk_sched *s = __atomic_load_n(&quit_target, __ATOMIC_SEQ_CST);
-    if (s != NULL) hk__inbox_ask(s);
-    errno = saved;
-}
-
-/* One scheduler of a process answers SIGQUIT: the first, and only where nobody else does. */
-static bool answer_quit(hk_sched *s)
-{
-    hk_sched *none = NULL;
-    if (!__atomic_compare_exchange_n(&quit_target, &none, s, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_RELAXED))
-        return false;
-    if (hk__signal_take_quit(on_quit)) return true;
-    __atomic_store_n(&quit_target, NULL, __ATOMIC_SEQ_CST);
-    return false;
-}
-
-static void answer_no_more(void)
-{
-    hk__signal_give_quit();
-    __atomic_store_n(&quit_target, NULL, __ATOMIC_SEQ_CST);
-}
-
 int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
 {
     if (hk__here.sched != NULL) return -EDEADLK;
+    if (hk__outside() == -ECHILD) return -ECHILD;
     hk_sched *s;
     int r = make(options, &s);
     if (r < 0) return r;
     s->main_value = hk_val(-ECANCELED);
     s->main = hk__task_spawn(s, main_task, arg, &(hk_coro_options){ .name = "main" });
-    bool answers = answer_quit(s);
+    bool answers = hk__signals_answer_quit(s);
     r = s->main < 0 ? (int)s->main : hk_sched_run(s);
-    if (answers) answer_no_more();
+    if (answers) hk__signals_answer_no_more(s);
     int value = (int)hk_num(s->main_value);
     hk_sched_destroy(s);
     return r < 0 ? r : value;

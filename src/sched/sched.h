@@ -8,6 +8,7 @@
 #define HK_SCHED_SCHED_H
 
 #include <hocket/sched.h>
+#include <hocket/signal.h>
 #include <hocket/task.h>
 
 #include "coro/coro.h"
@@ -67,11 +68,19 @@ struct hk__post {
 /* What other threads touch. Atomic. */
 struct hk__inbox {
     struct hk__post *posts; /* newest first */
-    uint32_t posters;       /* inside hk_sched_post */
+    uint32_t posters;       /* inside hk_sched_post, or a signal handler */
     bool open;
     bool sleeping; /* the loop waits, or is about to: wake it */
-    bool dump;     /* print the table of tasks (SIGQUIT) */
     int32_t holds;
+    uint64_t listens; /* bit n - 1: signal n is wanted here */
+    uint64_t signals; /* those of them that have come */
+};
+
+/* Signals that this scheduler listens to. */
+enum { HK__SIGNALS = 65 };
+struct hk__signals {
+    hk_signals *first;          /* open objects */
+    uint16_t open[HK__SIGNALS]; /* how many want it */
 };
 
 struct hk__descriptor;
@@ -115,6 +124,7 @@ struct hk_sched {
     struct hk__descriptors descriptors;
     struct hk__operations operations;
     uint32_t outside; /* calls parked on something else that the outside world will bring */
+    struct hk__signals signals;
     struct hk__spin spin;
     hk__world *world;
     size_t stack;
@@ -124,9 +134,12 @@ struct hk_sched {
     void *main_value; /* what it ended with */
     bool running;     /* inside run or step */
     bool stopping;    /* no more tasks are born */
+    bool inherited;   /* we are in the child of a fork, it is the parent's; see fork.c */
+    uint64_t serial;  /* no two have the same, though they may have had the same memory */
     hk_sched *next_free;
 
     struct hk__inbox inbox __attribute__((aligned(64)));
+    hk_sched *next_known; /* all there ever were; never changes */
 };
 
 /* The scheduler that accepted a call; NULL: some other driver. */
@@ -202,9 +215,38 @@ void hk__operation_event(hk_sched *s, const hk__event *event);
 
 /* inbox.c */
 void hk__inbox_drain(hk_sched *s);
-void hk__inbox_wake(hk_sched *s); /* any thread */
-void hk__inbox_ask(hk_sched *s);  /* signal handlers */
+void hk__inbox_wake(hk_sched *s);                 /* any thread */
+void hk__inbox_signal(hk_sched *s, uint64_t bit); /* signal handlers */
 void hk__inbox_close(hk_sched *s);
+static inline bool hk__inbox_any(const hk_sched *s)
+{
+    return __atomic_load_n(&s->inbox.posts, __ATOMIC_SEQ_CST) != NULL ||
+           __atomic_load_n(&s->inbox.signals, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* signal.c. Fresh memory for a scheduler: handlers look there from now on. */
+void hk__signals_know(hk_sched *s);
+/* The first of all schedulers that ever were, dead ones too; next_known leads to the others. */
+hk_sched *hk__signals_known(void);
+/* An object (whose fields are zero) listens, and no more. 0 or -errno. */
+int hk__signals_begin(hk_sched *s, hk_signals *object, const int *list, size_t count);
+void hk__signals_end(hk_sched *s, hk_signals *object);
+void hk__signals_deliver(hk_sched *s);
+void hk__signals_close(hk_sched *s);
+/* SIGQUIT prints the table of tasks. False: that is somebody else's. */
+bool hk__signals_answer_quit(hk_sched *s);
+void hk__signals_answer_no_more(hk_sched *s);
+void hk__signals_forget_quit(void);
+
+/* fork.c. Why there is no scheduler here: -EPERM, or -ECHILD in a task that goes on in the child of
+ * a fork. */
+int hk__outside(void) __attribute__((cold));
+/* Such a task, or the loop there, has come to its end. */
+void hk__outside_end(void) __attribute__((noreturn, cold));
+
+/* run.c. Around a fork. */
+void hk__run_lock(void);
+void hk__run_unlock(void);
 
 static inline void hk__task_wake(hk_sched *s, hk_coro *task)
 {

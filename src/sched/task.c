@@ -85,7 +85,7 @@ hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options
     if (options == NULL) options = &default_options;
     if (here() != NULL) return hk__task_spawn(here(), fn, arg, options);
     if (options->arg_release != NULL) options->arg_release(arg);
-    return -EPERM;
+    return hk__outside();
 }
 
 hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg) { return hk_spawn_with(g, fn, arg, NULL); }
@@ -95,7 +95,7 @@ hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
     if (g != HK_ROOT) hk__misuse("a task is spawned into a group that is not HK_ROOT");
     if (co == NULL || co->state != HK__CREATED || co->leaf != NULL)
         hk__misuse("hk_spawn_stackless takes a coroutine fresh from hk_stackless_init");
-    int r = here() != NULL ? reserve(here()) : -EPERM;
+    int r = here() != NULL ? reserve(here()) : hk__outside();
     if (r == 0) return enrol(here(), co, name);
     co->state = HK__FINISHED;
     if (co->at.stackless.release != NULL) co->at.stackless.release(co);
@@ -114,13 +114,13 @@ hk_coro *hk__task_find(const hk_sched *s, hk_tid tid)
 hk_tid hk_task_self(void)
 {
     const hk_coro *t = hk__task_here();
-    return t != NULL ? t->tid : -EPERM;
+    return t != NULL ? t->tid : hk__outside();
 }
 
 int hk_task_name(const char *format, ...)
 {
     hk_coro *t = hk__task_here();
-    if (t == NULL || t->leaf == NULL) return -EPERM;
+    if (t == NULL || t->leaf == NULL) return t == NULL ? hk__outside() : -EPERM;
     hk__stackful *f = (hk__stackful *)t;
     char *name;
     va_list args;
@@ -138,7 +138,7 @@ int hk_task_name(const char *format, ...)
 
 int hk_task_kill(hk_tid tid)
 {
-    if (here() == NULL) return -EPERM;
+    if (here() == NULL) return hk__outside();
     hk_coro *t = hk__task_find(here(), tid);
     if (t == NULL) return 0;
     hk__task_kill(t);

@@ -125,12 +125,23 @@ static hk__jump go_to_loop(hk_sched *s, hk_coro *self, hk_coro *t, hk_call *call
     return (hk__jump){ &t->at.context, &s->loop };
 }
 
+/* In the child of a fork nobody serves the parent's tasks. */
+static void settle_inherited(hk_call *call)
+{
+    call->result = -ECHILD;
+    call->state = HK__CALL_SETTLED;
+}
+
 /* What hk__trap_begin leaves: killed tasks, drivers that are not ours, handlers for the loop. */
 static __attribute__((noinline)) hk__jump trap_slowly(hk_coro *self, hk_coro *t, hk_call *call)
 {
     if (t == NULL) return nobody(self, call);
     if (t->state == HK__BOUND)
         hk__call_misuse(call, "is made in an at_end handler of a stack that was dropped");
+    if (t->state == HK__TASK_INHERITED) {
+        settle_inherited(call);
+        return stay;
+    }
     if (t->state != HK__TASK && t->state != HK__TASK_KILLED) {
         hk__call_hand_up(self, call);
         return stay;
@@ -201,6 +212,10 @@ static bool start_forwarded(hk_coro *self, hk_coro *t, hk_call *call)
 bool hk_call_start(hk_call *call)
 {
     hk_coro *self = hk__here.self, *t = hk__task_here();
+    if (HK__UNLIKELY(t == NULL) && hk__outside() == -ECHILD) {
+        settle_inherited(call);
+        return true;
+    }
     if (call->done != NULL) {
         if (t != NULL && (t == self || self->leaf != NULL)) return start_forwarded(self, t, call);
         call->result = -ENOSYS;

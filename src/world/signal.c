@@ -1,26 +1,84 @@
 /* SPDX-License-Identifier: MIT */
-/* The two signals that running tasks concerns: SIGPIPE, which must not kill, and SIGQUIT, which
- * asks what all are doing.
+/* What signals do in this process: a table of those that we handle, with what they did before.
  *
- * A disposition that somebody else has set is left alone. */
+ * A handler, not a signalfd: that one needs the signal blocked in every thread, and the threads of
+ * a program or of its libraries that do not know of it would still die of the signal. A disposition
+ * that somebody else has set in the meantime is left alone. */
 #include "world/signal.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
-static struct sigaction old_quit;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    unsigned count;
+    void (*handler)(int number);
+    struct sigaction before;
+} table[_NSIG];
 
 void hk__signal_ignore_pipe(void)
 {
-    struct sigaction old;
-    if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
-bool hk__signal_take_quit(void (*handler)(int signal))
+/* A handler that returns to the faulting instruction is called again, for ever. */
+static bool is_fault(int number)
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART | SA_ONSTACK };
-    return sigaction(SIGQUIT, NULL, &old_quit) == 0 && old_quit.sa_handler == SIG_DFL &&
-           sigaction(SIGQUIT, &action, NULL) == 0;
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL;
 }
 
-void hk__signal_give_quit(void) { sigaction(SIGQUIT, &old_quit, NULL); }
+int hk__signal_take(int number, void (*handler)(int number))
+{
+    struct sigaction ours = { .sa_handler = handler, .sa_flags = SA_RESTART | SA_ONSTACK };
+    if (number <= 0 || number >= _NSIG || is_fault(number)) return -EINVAL;
+    pthread_mutex_lock(&lock);
+    int r = table[number].count == 0 ? sigaction(number, &ours, &table[number].before) : 0;
+    r = r < 0 ? -errno : 0;
+    if (r == 0) {
+        table[number].count++;
+        table[number].handler = handler;
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+/* Under the lock. */
+static void restore(int number)
+{
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler == table[number].handler)
+        sigaction(number, &table[number].before, NULL);
+}
+
+void hk__signal_give(int number)
+{
+    pthread_mutex_lock(&lock);
+    if (--table[number].count == 0) restore(number);
+    pthread_mutex_unlock(&lock);
+}
+
+bool hk__signal_is_default(int number)
+{
+    struct sigaction now;
+    pthread_mutex_lock(&lock);
+    bool is = sigaction(number, NULL, &now) == 0;
+    if (is && table[number].count > 0 && now.sa_handler == table[number].handler)
+        now = table[number].before;
+    pthread_mutex_unlock(&lock);
+    return is && now.sa_handler == SIG_DFL;
+}
+
+void hk__signals_lock(void) { pthread_mutex_lock(&lock); }
+
+void hk__signals_unlock(void) { pthread_mutex_unlock(&lock); }
+
+void hk__signals_inherited(void)
+{
+    for (int number = 1; number < _NSIG; number++) {
+        if (table[number].count > 0) restore(number);
+        table[number].count = 0;
+    }
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Process-wide signals; see signal.c. */
+/* What signals do in this process; see signal.c. */
 #ifndef HK_WORLD_SIGNAL_H
 #define HK_WORLD_SIGNAL_H
 
@@ -7,8 +7,16 @@
 
 void hk__signal_ignore_pipe(void);
 
-/* Installs a handler for SIGQUIT. False: somebody else has one. One caller at a time. */
-bool hk__signal_take_quit(void (*handler)(int signal));
-void hk__signal_give_quit(void);
+/* Installs the handler, the same for all, unless it is there already; counted. 0 or -errno. */
+int hk__signal_take(int number, void (*handler)(int number));
+/* The last to give it back restores what was there before the first. */
+void hk__signal_give(int number);
+/* Whether nobody but us handles or ignores it. */
+bool hk__signal_is_default(int number);
+
+/* Around a fork; in its child all of them are given back. */
+void hk__signals_lock(void);
+void hk__signals_unlock(void);
+void hk__signals_inherited(void);
 
 #endif

@@ -171,6 +171,10 @@ int64_t hk__direct_call(hk__world *world, hk__direct *direct);
 int64_t hk__direct_socket(hk__direct *direct);
 int64_t hk__direct_process(hk__direct *direct);
 
+/* none.c. Takes the place of an inherited one: nothing happens there, calls are answered
+ * -ECHILD. */
+hk__world *hk__world_none(void);
+
 /* epoll.c, uring.c. 0 or -errno. */
 int hk__world_epoll(unsigned entries, hk__world **ret_world);
 int hk__world_uring(unsigned entries, hk__world **ret_world);
