@@ -5,7 +5,7 @@
 # the line that does it and fails. Elsewhere than on Debian it checks the commands alone.
 set -u
 
-packages="gcc g++ meson ninja-build pkg-config libexpat1-dev libuv1-dev make"
+packages="gcc g++ meson ninja-build pkg-config libexpat1-dev liburing-dev libuv1-dev make"
 commands="gcc g++ meson ninja pkg-config"
 case "${1:-run}" in
 run) ;;

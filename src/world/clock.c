@@ -3,6 +3,7 @@
 #include "world/world.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 int64_t hk__clock_now(void)
@@ -16,4 +17,18 @@ int hk__clock_cpus(void)
 {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/* The kernel may delay a timeout by the thread's timer slack, 50 us: sleeps would be late by that
+ * much. */
+int hk__clock_fine(void)
+{
+    int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (before > 0) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    return before;
+}
+
+void hk__clock_coarse(int before)
+{
+    if (before > 0) prctl(PR_SET_TIMERSLACK, (unsigned long)before, 0, 0, 0);
 }

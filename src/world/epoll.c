@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,6 +80,16 @@ static void epoll_unwatch(hk__world *world, int fd, hk__ticket ticket)
     epoll_ctl(of(world)->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* Also in signal handlers. The counter has room for 2^64 - 2 of these. */
+static void epoll_wake(hk__world *world)
+{
+    static const uint64_t one = 1;
+    int saved = errno;
+    ssize_t ignored = write(of(world)->eventfd, &one, sizeof one);
+    (void)ignored;
+    errno = saved;
+}
+
 /* ---- operations ---- */
 
 static int epoll_submit(hk__world *world, const hk__operation *operation, hk__ticket ticket)
@@ -90,7 +99,7 @@ static int epoll_submit(hk__world *world, const hk__operation *operation, hk__ti
 
 static void epoll_cancel(hk__world *world, hk__ticket ticket)
 {
-    hk__pool_cancel(&of(world)->pool, ticket);
+    if (hk__pool_cancel(&of(world)->pool, ticket)) epoll_wake(world); /* its DONE is there */
 }
 
 /* ---- waiting ---- */
@@ -143,16 +152,6 @@ static int epoll_peek(hk__world *world, hk__event *ret_events, int capacity)
     return epoll_world_wait(world, ret_events, capacity, 0);
 }
 
-/* Also in signal handlers. The counter has room for 2^64 - 2 of these. */
-static void epoll_wake(hk__world *world)
-{
-    static const uint64_t one = 1;
-    int saved = errno;
-    ssize_t ignored = write(of(world)->eventfd, &one, sizeof one);
-    (void)ignored;
-    errno = saved;
-}
-
 static int64_t epoll_now(hk__world *world)
 {
     (void)world;
@@ -182,7 +181,7 @@ static void epoll_destroy(hk__world *world)
     hk__pool_leave(&w->pool);
     if (w->epoll >= 0) close(w->epoll);
     if (w->eventfd >= 0) close(w->eventfd);
-    if (w->timer_slack > 0) prctl(PR_SET_TIMERSLACK, (unsigned long)w->timer_slack, 0, 0, 0);
+    hk__clock_coarse(w->timer_slack);
     free(w);
 }
 
@@ -226,10 +225,7 @@ int hk__world_epoll(unsigned entries, hk__world **ret_world)
         epoll_destroy(&w->world);
         return r;
     }
-    /* The kernel may delay a timeout by the thread's timer slack, 50 us: sleeps would be late by
-     * that much. */
-    w->timer_slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
-    if (w->timer_slack > 0) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    w->timer_slack = hk__clock_fine();
     *ret_world = &w->world;
     return 0;
 }

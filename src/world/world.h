@@ -163,6 +163,9 @@ int hk__world_open(const struct hk_world *wanted, hk__world **ret_world);
 int64_t hk__clock_now(void);
 /* Processors that this thread may run on; 1 where that is not known. */
 int hk__clock_cpus(void);
+/* This thread's timeouts are exact from now on; what they were before, to be given back. */
+int hk__clock_fine(void);
+void hk__clock_coarse(int before);
 
 /* The direct calls of real worlds. Needs no world (NULL). */
 int64_t hk__direct_call(hk__world *world, hk__direct *direct);
@@ -175,7 +178,7 @@ int64_t hk__direct_process(hk__direct *direct);
  * -ECHILD. */
 hk__world *hk__world_none(void);
 
-/* epoll.c, uring.c. 0 or -errno. */
+/* epoll.c, uring.c (uring_missing.c). 0 or -errno. */
 int hk__world_epoll(unsigned entries, hk__world **ret_world);
 int hk__world_uring(unsigned entries, hk__world **ret_world);
 
