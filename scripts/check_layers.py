@@ -10,6 +10,7 @@ import re
 import checklib
 from checklib import ROOMS, Finding
 
+SYSTEM = ("net/if.h",)  # headers of the system whose folder is called like a room
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]*)"|<([^>]*)>)', re.M)
 
 
@@ -41,7 +42,7 @@ def wrong(root, path, quoted, angled):
         return wrong_in_room(root, parts[1], quoted)
     if parts[0] == "include" and quoted:
         return "a public header includes <hocket/...>"
-    if angled and angled.split("/")[0] in ROOMS:
+    if angled and angled.split("/")[0] in ROOMS and angled not in SYSTEM:
         return "a room's header is included in quotes"
     if parts[0] in ("include", "examples") and quoted and "/" in quoted:
         return "an example sees public headers alone"

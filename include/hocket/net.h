@@ -8,7 +8,7 @@
  *
  * "*" is for listening: all addresses of this machine, of both families. Ports are numbers; 0 is
  * for listening: one that is free (hk_net_local tells which). "@" begins an abstract name, which is
- * in no directory. A name of a host is looked up; "localhost" is not.
+ * in no directory. A name of a host is looked up; "localhost" is not: it is 127.0.0.1, then ::1.
  *
  * All sockets made here are non-blocking, close-on-exec, and closed with hk_close. Those of TCP
  * send small segments at once (TCP_NODELAY), also those accepted from a listener made here: what
@@ -66,6 +66,10 @@ HK_API int hk_net_format(const hk_addr *addr, char *buf, size_t size);
  * Threads: any. */
 HK_API int hk_net_local(int fd, hk_addr *ret_addr);
 HK_API int hk_net_peer(int fd, hk_addr *ret_addr);
+
+typedef int hk__resolver(const char *host, hk_addr *ret_list, size_t max);
+/* Who looks names up from now on; NULL: the system's resolver. */
+HK_API void hk__net_resolver_set(hk__resolver *resolver);
 
 /* ---- sockets ---- */
 

@@ -4,6 +4,7 @@
 #define HK_CALLS_CALLS_H
 
 #include <hocket/io.h>
+#include <hocket/net.h>
 
 #include "sched/sched.h"
 
@@ -41,5 +42,40 @@ int hk__connect_abort(hk_call *call);
 int hk__connect_describe(const hk_call *call, char *buf, size_t size);
 int hk__signals_abort(hk_call *call);
 int hk__signals_describe(const hk_call *call, char *buf, size_t size);
+
+/* dial.c: a new socket, connected to one of these addresses. */
+struct hk__dial_call;
+struct hk__attempt {
+    hk_connect_call connect;
+    struct hk__dial_call *dial;
+    int fd; /* -1: over */
+};
+struct hk__dial_call {
+    hk_call call;
+    hk__timer timer;  /* until the next attempt */
+    const char *what; /* for people */
+    const hk_addr *list;
+    int count, type;
+    int next;  /* in the list */
+    int live;  /* attempts under way */
+    int error; /* what to say where all fail */
+    bool timing;
+    struct hk__attempt attempts[HK_NET_ADDRESSES];
+};
+void hk__dial_prepare(struct hk__dial_call *dial, const char *what, int type, const hk_addr *list,
+                      int count);
+int hk__dial_abort(hk_call *call);
+int hk__dial_describe(const hk_call *call, char *buf, size_t size);
+
+/* lookup.c: the addresses of a host, from the system's resolver, without ports. */
+struct hk__lookup;
+struct hk__lookup_call {
+    hk_call call;
+    const char *host;
+    hk_addr *ret_list; /* HK_NET_ADDRESSES of them */
+    struct hk__lookup *lookup;
+};
+int hk__lookup_abort(hk_call *call);
+int hk__lookup_describe(const hk_call *call, char *buf, size_t size);
 
 #endif

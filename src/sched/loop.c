@@ -104,7 +104,8 @@ bool hk__loop_deadlocked(const hk_sched *s)
 /* How long to wait for the world: not at all where there is work, or nothing to wait for. */
 static int64_t patience(hk_sched *s, int64_t limit)
 {
-    if (limit == 0 || s->live == 0 || hk__ready_any(s) || hk__loop_deadlocked(s)) return 0;
+    if (limit == 0 || hk__ready_any(s) || hk__loop_deadlocked(s)) return 0;
+    if (s->live == 0 && s->operations.count == 0) return 0;
     if (hk__stack_trim())
         return 0; /* idle: a part of the unused stacks goes back, then we look again */
     int64_t next = hk__timers_next(s);

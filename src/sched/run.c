@@ -140,7 +140,7 @@ static void leave(hk_sched *s)
 static void report_operations(const hk_sched *s)
 {
     hk__say("the scheduler ends, but waits for %u operations that cannot be cancelled (of files, "
-            "or hk_offload):",
+            "hk_offload, or names being looked up):",
             s->operations.count);
     for (const hk_coro *t = s->first; t != NULL; t = t->next) hk__report_stuck(t);
 }
@@ -149,7 +149,8 @@ static void unwind(hk_sched *s)
 {
     int64_t limit = hk__clock_now() + s->grace;
     hk__task_kill_all(s);
-    while (s->live > 0 && !hk__loop_deadlocked(s) && hk__clock_now() < limit)
+    while ((s->live > 0 || s->operations.count > 0) && !hk__loop_deadlocked(s) &&
+           hk__clock_now() < limit)
         hk__loop_pass(s, limit);
     if (s->operations.count > 0) report_operations(s);
     while (s->operations.count > 0) hk__loop_pass(s, INT64_MAX);
@@ -166,7 +167,7 @@ void hk_sched_destroy(hk_sched *s)
     if (s->running || hk__here.sched != NULL)
         hk__misuse("hk_sched_destroy while a scheduler runs on this thread");
     enter(s);
-    if (s->live > 0) unwind(s);
+    if (s->live > 0 || s->operations.count > 0) unwind(s);
     hk__inbox_close(s);
     leave(s);
     finish(s);

@@ -55,7 +55,9 @@ enum hk__direct_kind {
     HK__DIRECT_POLL, /* flags: HK__READABLE or HK__WRITABLE; 0: it is, or the call would fail */
     /* Socket calls that never wait: socket.c */
     HK__DIRECT_SOCKET, /* fd: domain, flags: type, count: protocol; close-on-exec, non-blocking */
-    HK__DIRECT_BIND,   /* address, *address_size */
+    /* address, *address_size; flags 1: the file of a local socket that nobody holds any more is
+     * replaced */
+    HK__DIRECT_BIND,
     HK__DIRECT_LISTEN, /* flags: backlog */
     HK__DIRECT_OPTION, /* setsockopt: flags: level, count: option, vector: one, its value */
     HK__DIRECT_NAME,   /* flags 0: getsockname, 1: getpeername; address, address_size */
@@ -177,6 +179,13 @@ int64_t hk__direct_process(hk__direct *direct);
 /* none.c. Takes the place of an inherited one: nothing happens there, calls are answered
  * -ECHILD. */
 hk__world *hk__world_none(void);
+
+/* resolve.c. Looks a host's name up, blocking the thread: how many addresses, without ports, or
+ * -ENOENT, -EREMOTEIO, -ENOMEM, -EMFILE, -ENFILE. */
+struct hk_addr;
+int hk__resolve_host(const char *host, struct hk_addr *ret_list, size_t max);
+/* The number of a network interface; 0: there is none of this name. Does not block. */
+unsigned hk__resolve_zone(const char *name);
 
 /* epoll.c, uring.c (uring_missing.c). 0 or -errno. */
 int hk__world_epoll(unsigned entries, hk__world **ret_world);
