@@ -3,7 +3,9 @@
  *
  * Its caller reads behind our back, so nothing that the table remembers counts: the kernel is asked
  * each time, and told again that we watch, in case a library has closed the descriptor and got the
- * same number for another. */
+ * same number for another. When the wait is over, and nobody else of ours has used the descriptor,
+ * it is no longer watched: what watches it may hold on to the file, and then a close(2) of the
+ * library's would not be the end of it. */
 #include "calls/calls.h"
 
 #include "sched/descriptor.h"
@@ -31,7 +33,18 @@ void hk__fd_wait_handle(hk_call *call)
         if (r == 0) return;
     }
     if (r == 0) io.d->dry &= ~hk__io_bit(&io) & 15;
-    hk__io_finish(&io, r);
+    if (io.d->waiter[io.side] == call) hk__descriptor_leave(io.s, self->fd, call);
+    hk__descriptor_forget(io.s, self->fd);
+    hk_call_complete(call, (intptr_t)r);
+}
+
+int hk__fd_wait_abort(hk_call *call)
+{
+    hk_sched *s = hk__sched_of(call);
+    const int fd = HK_CONTAINER(call, hk_io_call, call)->fd;
+    hk__descriptor_leave(s, fd, call);
+    hk__descriptor_forget(s, fd);
+    return HK_ABORTED;
 }
 
 int hk__fd_wait_describe(const hk_call *call, char *buf, size_t size)

@@ -104,6 +104,14 @@ void hk__descriptor_born(hk_sched *s, int fd, uint8_t note)
     change(s, fd, note);
 }
 
+void hk__descriptor_forget(hk_sched *s, int fd)
+{
+    const struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->note == 0 && d->watched != 0 && d->waiter[HK__READER] == NULL &&
+        d->waiter[HK__WRITER] == NULL)
+        hk__descriptor_reset(s, fd);
+}
+
 void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call)
 {
     struct hk__descriptor *d = &s->descriptors.table[fd];

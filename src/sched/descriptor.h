@@ -45,6 +45,10 @@ void hk__descriptor_reset(hk_sched *s, int fd);
 /* The same, in the table alone, for a number that the system has just given out. */
 void hk__descriptor_born(hk_sched *s, int fd, uint8_t note);
 
+/* Nothing is left of it in the world, where none of our calls has ever transferred anything and
+ * nobody waits. */
+void hk__descriptor_forget(hk_sched *s, int fd);
+
 /* For abort: the call no longer waits. */
 void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call);
 

@@ -221,7 +221,13 @@ int hk_sched_world(hk_sched *s, char *buf, size_t size)
     return s != NULL ? s->world->table->describe(s->world, buf, size) : hk__outside();
 }
 
-int hk_sched_fd(hk_sched *s) { return s->world->table->descriptor(s->world); }
+/* From now on a foreign loop may sleep at any time, and not only where we say so: the pool is to
+ * wake the world itself. */
+int hk_sched_fd(hk_sched *s)
+{
+    __atomic_store_n(&s->world->notify, NULL, __ATOMIC_RELEASE);
+    return s->world->table->descriptor(s->world);
+}
 
 void hk_sched_stop(hk_sched *s)
 {

@@ -54,8 +54,9 @@ static void give_and_tell(struct hk__pool_item *item)
     hk__world *world = client->world;
     __atomic_fetch_add(&client->workers, 1, __ATOMIC_SEQ_CST);
     give(item);
-    if (world->notify != NULL)
-        world->notify(world->notify_arg);
+    void (*notify)(void *arg) = __atomic_load_n(&world->notify, __ATOMIC_ACQUIRE);
+    if (notify != NULL)
+        notify(world->notify_arg);
     else
         world->table->wake(world);
     __atomic_fetch_sub(&client->workers, 1, __ATOMIC_RELEASE);

@@ -532,6 +532,45 @@ TASK_TEST(fd_wait_for_room)
 }
 
 /* A library closes its descriptor and opens another that gets the number; we are never told. */
+/* Whether the peer of a descriptor sees its end when somebody else closes it. */
+static void close_behind_our_back(int fd, int peer)
+{
+    char buf[8];
+    close(fd);
+    CHECK_EQ(recv(peer, buf, sizeof buf, MSG_DONTWAIT), 0);
+    close(peer);
+}
+
+TASK_TEST(fd_wait_lets_go_of_the_file)
+{
+    int fds[2];
+    char c;
+    net_local_pair(SOCK_STREAM, fds);
+    struct reader r = { .fd = fds[0] };
+    hk_tid t = hk_spawn(HK_ROOT, wait_readable, &r);
+    net_settle();
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    hk_task_wait(t, NULL);
+    CHECK_EQ(r.result, 0);
+    CHECK_EQ(read(fds[0], &c, 1), 1);
+    close_behind_our_back(fds[0], fds[1]);
+    return NULL;
+}
+
+TASK_TEST(fd_wait_that_is_killed_lets_go_of_the_file)
+{
+    int fds[2];
+    net_local_pair(SOCK_STREAM, fds);
+    struct reader r = { .fd = fds[0] };
+    hk_tid t = hk_spawn(HK_ROOT, wait_readable, &r);
+    net_settle();
+    hk_task_kill(t);
+    hk_task_wait(t, NULL);
+    CHECK_EQ(r.result, -ECANCELED);
+    close_behind_our_back(fds[0], fds[1]);
+    return NULL;
+}
+
 TASK_TEST(fd_wait_on_numbers_that_others_close)
 {
     for (int i = 0; i < 5; i++) {
