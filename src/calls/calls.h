@@ -41,8 +41,13 @@ int hk__accept_describe(const hk_call *call, char *buf, size_t size);
 void hk__accept_resume(hk_sched *s);
 int hk__connect_abort(hk_call *call);
 int hk__connect_describe(const hk_call *call, char *buf, size_t size);
+int hk__join_abort(hk_call *call);
 int hk__signals_abort(hk_call *call);
 int hk__signals_describe(const hk_call *call, char *buf, size_t size);
+int hk__proc_wait_abort(hk_call *call);
+int hk__proc_wait_describe(const hk_call *call, char *buf, size_t size);
+int hk__proc_leave_abort(hk_call *call);
+int hk__proc_leave_describe(const hk_call *call, char *buf, size_t size);
 
 /* dial.c: a new socket, connected to one of these addresses. */
 struct hk__dial_call;

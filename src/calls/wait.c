@@ -51,6 +51,15 @@ int hk__wait_abort(hk_call *call)
     return HK_ABORTED;
 }
 
+/* join: of a helper that works with its caller's memory. It has been killed, so its end is near. */
+void hk__join_handle(hk_call *call) { hk__wait_handle(call); }
+
+int hk__join_abort(hk_call *call)
+{
+    (void)call;
+    return HK_ABORT_LATER;
+}
+
 int hk__wait_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_coro *target = hk__task_find(hk__sched_of(call), wait_of(call)->tid);

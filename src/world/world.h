@@ -62,10 +62,10 @@ enum hk__direct_kind {
     HK__DIRECT_OPTION, /* setsockopt: flags: level, count: option, vector: one, its value */
     HK__DIRECT_NAME,   /* flags 0: getsockname, 1: getpeername; address, address_size */
     /* Processes: process.c */
-    HK__DIRECT_PIPE,  /* extra: int[2]; flags: of pipe2 */
     HK__DIRECT_SPAWN, /* extra: struct hk__spawn; a pidfd */
     HK__DIRECT_KILL,  /* fd: a pidfd; flags: the signal */
-    HK__DIRECT_REAP   /* fd: a pidfd; extra: int, the wait status; -EAGAIN: it lives */
+    HK__DIRECT_REAP   /* fd: a pidfd; extra: int, the wait status; -EAGAIN: it lives; flags 1: the
+                       * thread waits for it, which must have been killed */
 };
 
 /* What a world notes about a descriptor, so that it asks the kernel once in the descriptor's life.
@@ -99,6 +99,17 @@ typedef struct hk__direct {
     struct sockaddr *address;
     socklen_t *address_size;
 } hk__direct;
+
+/* A child's descriptor: one of ours, or one of these. */
+enum { HK__SPAWN_INHERIT = -1, HK__SPAWN_PIPE = -2, HK__SPAWN_NULL = -3 };
+
+struct hk__spawn {
+    const char *const *argv, *const *env; /* env NULL: ours */
+    const char *dir;                      /* NULL: ours */
+    int child[3];                         /* what its 0, 1 and 2 are */
+    int pid;                              /* out */
+    int ours[3]; /* out: our ends of pipes, non-blocking, close-on-exec; -1: none */
+};
 
 typedef struct hk__world_table {
     const char *name; /* "epoll" */
