@@ -6,10 +6,11 @@
  * blocks: less than asked means that something failed or the task was cancelled on the way, and the
  * next call says what.
  *
- * Any descriptor will do: sockets, pipes (not in packet mode), terminals, eventfds; regular files
- * are read and written at once. Flags of a descriptor that came from outside (a shell's standard
+ * Any descriptor will do: sockets, pipes (not in packet mode), terminals, eventfds. Regular files
+ * are read at once where the kernel has the bytes; else they come while others run (file.h). Flags of a descriptor that came from outside (a shell's standard
  * input, say) stay as they are, but accept and connect need O_NONBLOCK and set it. One task may
- * read and another write; a second one that would wait in the same direction gets -EBUSY. A
+ * read and another write; a second one that would wait in the same direction gets -EBUSY (not on files: there
+ * they take turns). A
  * descriptor that was used here is closed with hk_close: close(2) would leave Hocket believing what
  * it knew of the number.
  *
@@ -42,7 +43,10 @@ typedef struct hk_io_call {
         } vector;
         struct msghdr *message;
     } data;
-    size_t progress; /* bytes that went so far */
+    size_t progress;         /* bytes that went so far */
+    uint32_t slot;           /* of a file: the operation under way; 0: none */
+    struct iovec rest;       /* what that works on, where a part went already */
+    struct hk_io_call *next; /* at the same file's position, or closing, after this one */
 } hk_io_call;
 
 typedef struct hk_accept_call {
@@ -77,6 +81,7 @@ static inline void hk__io_prepare(hk_io_call *io, const hk_call_type *type, int 
     io->fd = fd;
     io->flags = flags;
     io->progress = 0;
+    io->slot = 0;
 }
 
 static inline void hk__io_prepare_one(hk_io_call *io, const hk_call_type *type, int fd,
@@ -169,11 +174,13 @@ static inline void hk_connect_prepare(hk_connect_call *connect, int fd,
 /* Reads what is there, and waits where there is nothing.
  *   fd: the descriptor.
  *   buf, size: where to, and how many bytes at most.
- * Returns: bytes; 0 at the end; -EBUSY: another task waits to read; -EBADF: also where it is closed
+ * Returns: bytes; of a file less than size only at its end; 0 at the end; -EBUSY: another task waits
+ * to read; -EBADF: also where it is closed
  * by another task meanwhile; -ECANCELED; -ENOMEM, -ENOSPC: no room to watch one more descriptor;
  * -EPERM: it can neither be read now nor be waited for; -ENOSYS where nobody drives; and as
  * read(2).
- * Blocks: the task, until there is something. Cancel: at once, nothing is lost.
+ * Blocks: the task, until there is something. Cancel: at once, nothing is lost; of a file: when what
+ * was begun is done (file.h).
  * Threads: any that drives. */
 static inline ssize_t hk_read(int fd, void *buf, size_t size)
 {
@@ -317,7 +324,8 @@ HK_API int hk__close_here(int fd);
  * is returned.
  *   fd: the descriptor.
  * Returns: 0; -EBADF; -EIO, -ENOSPC, -EDQUOT: of what was written before.
- * Blocks: never (a regular file: as close(2)). Cancel: not refused. Threads: any; where no
+ * Blocks: only while operations of other tasks on it, a file, are under way (and as close(2)).
+ * Cancel: not refused. Threads: any; where no
  * scheduler runs it is close(2). One that tasks of another thread wait for is theirs to close. */
 static inline int hk_close(int fd)
 {

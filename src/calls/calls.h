@@ -3,8 +3,10 @@
 #ifndef HK_CALLS_CALLS_H
 #define HK_CALLS_CALLS_H
 
+#include <hocket/file.h>
 #include <hocket/io.h>
 #include <hocket/net.h>
+#include <hocket/offload.h>
 
 #include "sched/sched.h"
 
@@ -33,6 +35,23 @@ size_t hk__vector_size(const struct iovec *vector, int count);
 /* What is left of them after `done` bytes, at most room pieces of it; returns how many. */
 int hk__vector_rest(const struct iovec *vector, int count, size_t done, struct iovec *ret_rest,
                     int room);
+
+/* position.c. read, write and their like on a file. go_on: n is what the direct try gave. done: the
+ * call's operation is. */
+struct hk__io;
+void hk__file_go_on(struct hk__io *io, int64_t n);
+void hk__file_done(hk_call *call);
+
+/* file.c: what all hk_file_call have in common. */
+int hk__file_abort(hk_call *call);
+int hk__file_describe(const hk_call *call, char *buf, size_t size);
+/* Starts the operation. 0 or -errno: nothing was begun. */
+int hk__file_begin(hk_sched *s, hk_file_call *file, const hk__operation *operation);
+/* It is done, or was never begun in earnest: what it held is let go. */
+void hk__file_end(hk_sched *s, hk_file_call *file);
+/* The handler of a call that is one operation, with its result as it is. */
+void hk__file_handle(hk_call *call);
+int hk__dir_next_abort(hk_call *call);
 
 int hk__fd_wait_describe(const hk_call *call, char *buf, size_t size);
 int hk__accept_abort(hk_call *call);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* close and shutdown: never wait, and so are never refused.
+/* close and shutdown: never refused.
  *
  *   fd     the descriptor
  *   flags  shutdown: how
  *
  * A close takes the number out of the scheduler's table before the kernel may give it out again:
  * whoever waits for it is told, and it is unwatched first, since a duplicate of it elsewhere would
- * keep it in the kernel's list for ever. It works outside tasks and under every driver, because the
+ * keep it in the kernel's list for ever. Only where operations on it are under way it waits for
+ * their end: they know it by its number. It works outside tasks and under every driver, because the
  * ends of blocks rely on it. */
 #include "calls/calls.h"
 
@@ -26,6 +27,8 @@ int hk__close_here(int fd)
 
 void hk__close_handle(hk_call *call)
 {
+    hk_sched *s = hk__sched_of(call);
+    if (s != NULL && hk__descriptor_close_later(s, HK_CONTAINER(call, hk_io_call, call))) return;
     hk_call_complete(call, hk__close_here(HK_CONTAINER(call, hk_io_call, call)->fd));
 }
 

@@ -4,18 +4,37 @@
  *   fd        the descriptor
  *   flags     of the call of that name
  *   data      where the bytes are
- *   progress  how many went: a call that moved some of them and then fails says how many */
+ *   progress  how many went: a call that moved some of them and then fails says how many
+ *   slot      of a file: the operation under way */
 #include "calls/calls.h"
 
 #include "sched/descriptor.h"
+#include "sched/operation.h"
 
 #include <stdio.h>
+
+/* False: its operation is under way, and it will hear of that. */
+static bool leave(hk_io_call *io)
+{
+    hk_sched *s = hk__sched_of(&io->call);
+    if (!(s->descriptors.table[io->fd].note & HK__NOTE_FILE)) {
+        hk__descriptor_leave(s, io->fd, &io->call);
+        return true;
+    }
+    if (io->slot != 0) {
+        if (hk__operation_abort(s, io->slot) == HK_ABORT_LATER) return false;
+        io->slot = 0;
+        hk__descriptor_let_go(s, io->fd);
+    }
+    hk__line_leave(s, io);
+    return true;
+}
 
 /* A call that has moved bytes is not cancelled, it is done early: they would be lost. */
 int hk__io_abort(hk_call *call)
 {
     hk_io_call *io = HK_CONTAINER(call, hk_io_call, call);
-    hk__descriptor_leave(hk__sched_of(call), io->fd, call);
+    if (!leave(io)) return HK_ABORT_LATER;
     if (io->progress == 0) return HK_ABORTED;
     hk_call_complete(call, (intptr_t)io->progress);
     return HK_ABORT_LATER;
@@ -24,7 +43,8 @@ int hk__io_abort(hk_call *call)
 int hk__io_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_io_call *io = HK_CONTAINER(call, hk_io_call, call);
-    return snprintf(buf, size, "%s fd %d", call->type->name, io->fd);
+    return snprintf(buf, size, "%s fd %d%s", call->type->name, io->fd,
+                    io->slot != 0 ? ", under way" : "");
 }
 
 size_t hk__vector_size(const struct iovec *vector, int count)

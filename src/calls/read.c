@@ -18,6 +18,8 @@ static inline __attribute__((always_inline)) void take(hk_call *call, uint8_t ki
                                                        struct msghdr *message)
 {
     struct hk__io io;
+    if (kind == HK__DIRECT_READ && HK__UNLIKELY(HK_CONTAINER(call, hk_io_call, call)->slot != 0))
+        return hk__file_done(call);
     if (!hk__io_enter(&io, call, HK_CONTAINER(call, hk_io_call, call)->fd, HK__READER)) return;
     int64_t n = -EAGAIN;
     if (hk__io_ready(&io) || (flags & UNREMEMBERED)) {
@@ -26,6 +28,8 @@ static inline __attribute__((always_inline)) void take(hk_call *call, uint8_t ki
         direct.message = message;
         n = hk__io_direct(&io, &direct);
     }
+    if (kind == HK__DIRECT_READ && HK__UNLIKELY(io.d->note & HK__NOTE_FILE))
+        return hk__file_go_on(&io, n);
     if (n == -EAGAIN && !(flags & MSG_DONTWAIT)) {
         n = hk__io_park(&io);
         if (n == 0) return;

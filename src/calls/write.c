@@ -44,10 +44,13 @@ static inline __attribute__((always_inline)) void put(hk_call *call, struct load
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
     const bool no_wait = load.kind == HK__DIRECT_SEND && (load.flags & MSG_DONTWAIT);
     struct hk__io io;
+    if (load.kind == HK__DIRECT_WRITE && HK__UNLIKELY(self->slot != 0)) return hk__file_done(call);
     if (!hk__io_enter(&io, call, self->fd, HK__WRITER)) return;
     while (HK__LIKELY(hk__io_ready(&io)) || load.size == 0 || no_wait) {
         int64_t n = HK__LIKELY(self->progress == 0) ? put_first(&io, &load)
                                                     : put_rest(&io, &load, self->progress);
+        if (load.kind == HK__DIRECT_WRITE && HK__UNLIKELY(io.d->note & HK__NOTE_FILE))
+            return hk__file_go_on(&io, n);
         if (n == -EAGAIN && !no_wait) break;
         if (n > 0) self->progress += (size_t)n;
         bool more = n > 0 && self->progress < load.size && (io.d->note & HK__NOTE_STREAM);

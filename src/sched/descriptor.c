@@ -82,10 +82,17 @@ static hk_call *detach(hk_sched *s, int fd, enum hk__side side)
 /* Those who wait are told last: by then nothing here is about them. */
 static void change(hk_sched *s, int fd, uint8_t note)
 {
-    hk_call *reader = detach(s, fd, HK__READER), *writer = detach(s, fd, HK__WRITER);
     struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->note & HK__NOTE_FILE) {
+        hk__line_dissolve(s, fd);
+        d->waiter[0] = d->waiter[1] = NULL;
+    }
+    hk_call *reader = detach(s, fd, HK__READER), *writer = detach(s, fd, HK__WRITER);
+    d = &s->descriptors.table[fd];
     if (d->watched != 0) s->descriptors.watched--;
-    *d = (struct hk__descriptor){ .generation = d->generation + 1, .note = note };
+    *d = (struct hk__descriptor){ .generation = d->generation + 1,
+                                  .note = note,
+                                  .operations = d->operations };
     if (reader != NULL) hk_call_complete(reader, -EBADF);
     if (writer != NULL) hk_call_complete(writer, -EBADF);
 }
@@ -120,6 +127,48 @@ void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call)
     d->waiter[side] = NULL;
     d->paused &= ~(1u << side) & 15;
     s->descriptors.waiting--;
+}
+
+/* ---- operations on it ---- */
+
+/* An operation names its file by number, and whoever performs it may look that up late: so the
+ * number keeps its meaning until then. */
+int hk__descriptor_hold(hk_sched *s, int fd)
+{
+    int r = (unsigned)fd < s->descriptors.count ? 0 : hk__descriptor_find(s, fd);
+    if (r < 0) return r;
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->closing) return -EBADF;
+    d->operations++;
+    return 0;
+}
+
+void hk__descriptor_let_go(hk_sched *s, int fd)
+{
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    HK__ASSERT(d->operations > 0);
+    if (--d->operations > 0 || !d->closing) return;
+    hk_io_call **link = &s->descriptors.closing;
+    while ((*link)->fd != fd) link = &(*link)->next;
+    hk_io_call *close = *link;
+    *link = close->next;
+    hk__call_retry(&close->call);
+}
+
+bool hk__descriptor_close_later(hk_sched *s, hk_io_call *close)
+{
+    if ((unsigned)close->fd >= s->descriptors.count) return false;
+    struct hk__descriptor *d = &s->descriptors.table[close->fd];
+    if (d->operations == 0) return false;
+    if (d->closing) {
+        hk_call_complete(&close->call, -EBADF);
+        return true;
+    }
+    d->closing = true;
+    close->next = s->descriptors.closing;
+    s->descriptors.closing = close;
+    if (d->note & HK__NOTE_FILE) hk__line_dissolve(s, close->fd);
+    return true;
 }
 
 /* ---- events ---- */

@@ -12,19 +12,24 @@
 #ifndef HK_SCHED_DESCRIPTOR_H
 #define HK_SCHED_DESCRIPTOR_H
 
+#include <hocket/io.h>
+
 #include "sched/sched.h"
 
 enum hk__side { HK__READER, HK__WRITER };
 
 /* All zero: nothing is known, so it is taken to be ready. */
 struct hk__descriptor {
-    hk_call *waiter[2];  /* by side */
+    hk_call *waiter[2];  /* by side; of a file: first and last at its position, see line.c */
     uint32_t generation; /* of its ticket */
     uint8_t dry : 4;     /* HK__READABLE, HK__WRITABLE: known not to be */
     uint8_t paused : 4;  /* the waiter of that side waits for a timer: events are only remembered */
     uint8_t seen;        /* HK__HANGUP, HK__URGENT, by which a short read proves nothing */
     uint8_t watched;     /* directions in which the world watches it */
     uint8_t note;        /* the world's */
+    uint32_t operations; /* under way on it: it is not closed before they are done */
+    bool closing;        /* a close waits for that */
+    bool passing;        /* line.c: the turn is being passed on */
 };
 
 /* A call at a descriptor. */
@@ -52,6 +57,26 @@ void hk__descriptor_forget(hk_sched *s, int fd);
 /* For abort: the call no longer waits. */
 void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call);
 
+/* An operation on it begins, ends. hold: 0; -EBADF: also where it is about to be closed; -ENOMEM. */
+int hk__descriptor_hold(hk_sched *s, int fd);
+void hk__descriptor_let_go(hk_sched *s, int fd);
+/* For close: whether operations are under way. Then the call is parked (or complete) and run again
+ * when they are not. */
+bool hk__descriptor_close_later(hk_sched *s, hk_io_call *close);
+
+/* line.c: calls at the position of a file. */
+struct hk__io;
+/* Others are at it. True: the call may go on; false: it waits for its turn. */
+bool hk__line_enter(struct hk__io *io);
+/* The call is, or becomes, the first; it has an operation under way. */
+void hk__line_join(struct hk__io *io);
+/* The call has its result and is no longer in line. */
+void hk__line_finish(struct hk__io *io, int64_t result);
+/* For abort: it is no longer in line; the next one goes on. */
+void hk__line_leave(hk_sched *s, hk_io_call *call);
+/* The file is closed: all who wait for their turn are told. */
+void hk__line_dissolve(hk_sched *s, int fd);
+
 static inline unsigned hk__io_bit(const struct hk__io *io)
 {
     _Static_assert(HK__READABLE == 1 << HK__READER && HK__WRITABLE == 1 << HK__WRITER,
@@ -71,6 +96,7 @@ static inline bool hk__io_enter(struct hk__io *io, hk_call *call, int fd, enum h
         struct hk__descriptor *d = &s->descriptors.table[fd];
         *io = (struct hk__io){ .s = s, .d = d, .call = call, .fd = fd, .side = side };
         if (HK__LIKELY(d->waiter[side] == NULL || d->waiter[side] == call)) return true;
+        if (d->note & HK__NOTE_FILE) return hk__line_enter(io);
         r = -EBUSY;
     }
     hk_call_complete(call, r);
@@ -102,6 +128,7 @@ static inline int64_t hk__io_direct(struct hk__io *io, hk__direct *direct)
 static inline void hk__io_finish(struct hk__io *io, int64_t result)
 {
     if (io->d->waiter[io->side] != NULL) {
+        if (HK__UNLIKELY(io->d->note & HK__NOTE_FILE)) return hk__line_finish(io, result);
         io->d->waiter[io->side] = NULL;
         io->s->descriptors.waiting--;
     }

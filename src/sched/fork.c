@@ -13,7 +13,6 @@
 #include "sched/sched.h"
 
 #include "base/say.h"
-#include "world/pool.h"
 #include "world/signal.h"
 
 #include <pthread.h>
@@ -88,7 +87,6 @@ static void in_child(void)
     hk__signals_inherited();
     hk__signals_forget_quit();
     in_parent();
-    hk__pool_inherited();
     if (hk__here.sched != NULL) strand();
     for (hk_sched *s = hk__signals_known(); s != NULL; s = s->next_known) {
         if (s->inbox.open) mark_dead(s);

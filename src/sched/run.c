@@ -63,8 +63,14 @@ static void finish(hk_sched *s)
     give_memory(s);
 }
 
-/* From a thread of the pool. */
-static void notify(void *sched) { hk__inbox_wake(sched); }
+/* From a thread of the pool. The flag is for a step that has looked already and not yet returned:
+ * its host must be told. */
+static void notify(void *sched)
+{
+    hk_sched *s = sched;
+    __atomic_store_n(&s->inbox.notified, true, __ATOMIC_SEQ_CST);
+    hk__inbox_wake(s);
+}
 
 /* The inbox of the scheduler before is closed and empty, but a late poster may be at its door. */
 static int begin(hk_sched *s, const hk_run_options *options)
@@ -93,7 +99,7 @@ static int begin(hk_sched *s, const hk_run_options *options)
     /* Outside run and step a post makes the descriptor readable. */
     __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     __atomic_store_n(&s->inbox.open, true, __ATOMIC_SEQ_CST);
-    hk__signal_ignore_pipe();
+    hk__signal_ignore_deadly();
     return 0;
 }
 
@@ -133,7 +139,8 @@ static void leave(hk_sched *s)
     s->running = false;
     if (s->live == 0) s->stopping = false;
     (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
-    if (hk__inbox_any(s)) hk__inbox_wake(s);
+    bool notified = __atomic_exchange_n(&s->inbox.notified, false, __ATOMIC_SEQ_CST);
+    if (notified || hk__inbox_any(s)) hk__inbox_wake(s);
 }
 
 /* What an operation works with is on its task's stack: there is no bound to this. */

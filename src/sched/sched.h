@@ -71,6 +71,7 @@ struct hk__inbox {
     uint32_t posters;       /* inside hk_sched_post, or a signal handler */
     bool open;
     bool sleeping; /* the loop waits, or is about to: wake it */
+    bool notified; /* the world has, or had, something for us */
     int32_t holds;
     uint64_t listens; /* bit n - 1: signal n is wanted here */
     uint64_t signals; /* those of them that have come */
@@ -90,6 +91,7 @@ struct hk__descriptors {
     uint32_t waiting;               /* calls parked on one */
     uint32_t watched;               /* descriptors the world watches */
     struct hk_accept_call *stalled; /* accepts that found no descriptor free, in order */
+    struct hk_io_call *closing;     /* closes that wait for operations */
 };
 
 struct hk__slot;

@@ -7,6 +7,10 @@
  * not know that, it is polled first, and a terminal is written to through a descriptor of our own.
  * Which of these it is, is found out once and noted (world.h).
  *
+ * A file has no readiness. What RWF_NOWAIT does not give at once is an operation; so is everything
+ * where the file system does not know that flag (ext4's buffered writes), unless it lies in memory,
+ * and all of O_DIRECT, which would wait for the disk whatever the flags.
+ *
  * A short transfer says that the descriptor is empty (or full) without another system call, but
  * only where that is so: on TCP; on FIFOs (one in packet mode, pipe2's O_DIRECT, cannot be told
  * from others by its reader, and is not supported); on local streams unless the border of a control
@@ -22,6 +26,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -72,12 +77,12 @@ static int learn(hk__direct *d)
     struct stat st;
     if (fstat(d->fd, &st) < 0) return -errno;
     if (S_ISSOCK(st.st_mode)) return learn_socket(d);
-    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
-        d->note = HK__NOTE_FILE | HK__NOTE_STREAM;
-        return 0;
-    }
     int flags = fcntl(d->fd, F_GETFL);
     if (flags < 0) return -errno;
+    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
+        d->note = HK__NOTE_FILE | HK__NOTE_STREAM | (flags & O_DIRECT ? HK__NOTE_UNCACHED : 0);
+        return 0;
+    }
     d->note = HK__NOTE_STREAM | (flags & O_NONBLOCK ? HK__NOTE_NONBLOCK : 0);
     if (S_ISFIFO(st.st_mode)) d->note |= HK__NOTE_SHORT;
     return 0;
@@ -217,6 +222,51 @@ static int64_t connect_to(hk__direct *d)
     return -EAGAIN;
 }
 
+/* ---- files ---- */
+
+static bool is_in_memory(int fd)
+{
+    enum {
+        TMPFS = 0x01021994,
+        RAMFS = 0x858458f6 - 0x100000000,
+        HUGETLBFS = 0x958458f6 - 0x100000000
+    };
+    struct statfs fs;
+    if (fstatfs(fd, &fs) < 0) return false;
+    const int32_t type = (int32_t)fs.f_type;
+    return type == TMPFS || type == RAMFS || type == HUGETLBFS;
+}
+
+/* flags: RWF_NOWAIT, or 0. offset: -1: where the file stands. */
+static int64_t transfer(const hk__direct *d, bool writes, off_t offset, int flags)
+{
+    return writes ? TRY(pwritev2(d->fd, d->vector, d->count, offset, flags))
+                  : TRY(preadv2(d->fd, d->vector, d->count, offset, flags));
+}
+
+/* The first that RWF_NOWAIT is unknown for. */
+static __attribute__((noinline)) int64_t learn_to_wait(hk__direct *d, bool writes, off_t offset)
+{
+    if ((d->note & HK__NOTE_FILE) && is_in_memory(d->fd)) {
+        d->note |= HK__NOTE_MEMORY;
+        return transfer(d, writes, offset, 0);
+    }
+    if (d->note & HK__NOTE_FILE) d->note |= writes ? HK__NOTE_WRITE_WAITS : HK__NOTE_READ_WAITS;
+    return -EAGAIN;
+}
+
+static inline int64_t transfer_file(hk__direct *d, bool writes, off_t offset)
+{
+    const unsigned waits = writes ? HK__NOTE_WRITE_WAITS : HK__NOTE_READ_WAITS;
+    const bool file = d->note & HK__NOTE_FILE;
+    if (file && (d->note & (HK__NOTE_UNCACHED | waits))) return -EAGAIN;
+    if (file && (d->note & HK__NOTE_MEMORY)) return transfer(d, writes, offset, 0);
+    int64_t n = transfer(d, writes, offset, RWF_NOWAIT);
+    if (__builtin_expect(n == -EOPNOTSUPP || n == -ENOSYS, 0))
+        return learn_to_wait(d, writes, offset);
+    return n;
+}
+
 /* ---- all other descriptors ---- */
 
 /* A driver without a vectored read would take the pieces one by one, and wait for the second. */
@@ -230,7 +280,7 @@ static int64_t read_piece(const hk__direct *d)
 static int64_t read_other(hk__direct *d)
 {
     const struct iovec *v = d->vector;
-    if (d->note & HK__NOTE_FILE) return TRY(readv(d->fd, v, d->count));
+    if (d->note & HK__NOTE_FILE) return transfer_file(d, false, -1);
     int64_t n = -EOPNOTSUPP;
     if (d->note & HK__NOTE_NONBLOCK) {
         n = d->count == 1 ? TRY(read(d->fd, v->iov_base, v->iov_len))
@@ -283,7 +333,7 @@ static int64_t write_polled(hk__direct *d)
 static int64_t write_other(hk__direct *d)
 {
     const struct iovec *v = d->vector;
-    if (d->note & HK__NOTE_FILE) return TRY(writev(d->fd, v, d->count));
+    if (d->note & HK__NOTE_FILE) return transfer_file(d, true, -1);
     int64_t n = -EOPNOTSUPP;
     if (d->note & HK__NOTE_NONBLOCK) {
         n = d->count == 1 ? TRY(write(d->fd, v->iov_base, v->iov_len))
@@ -324,7 +374,9 @@ static int64_t rarer(hk__direct *d)
 /* Not yet noted what it is: 0 or -errno. */
 static int meet(hk__direct *d)
 {
-    if (d->kind == HK__DIRECT_READ || d->kind == HK__DIRECT_WRITE) return learn(d);
+    if (d->kind == HK__DIRECT_READ || d->kind == HK__DIRECT_WRITE || d->kind == HK__DIRECT_PREAD ||
+        d->kind == HK__DIRECT_PWRITE)
+        return learn(d);
     return d->kind < HK__DIRECT_SHUTDOWN ? learn_socket(d) : 0;
 }
 
@@ -346,6 +398,9 @@ int64_t hk__direct_call(hk__world *world, hk__direct *d)
     case HK__DIRECT_SEND:
         if (__builtin_expect(socket, 1)) return transmit(d);
         return d->kind == HK__DIRECT_WRITE ? write_other(d) : -ENOTSOCK;
+    case HK__DIRECT_PREAD:
+    case HK__DIRECT_PWRITE:
+        return socket ? -ESPIPE : transfer_file(d, d->kind == HK__DIRECT_PWRITE, d->offset);
     default: return rarer(d);
     }
 }

@@ -26,13 +26,13 @@ struct hk__pool_item {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t some_work = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t some_work = PTHREAD_COND_INITIALIZER, nobody_left = PTHREAD_COND_INITIALIZER;
 
 /* Under the lock. */
 static struct {
     struct hk__pool_item *first, **last; /* what no thread has begun */
-    int queued, idle, threads, clients;
-    bool ending;
+    int queued, idle, threads;
+    int clients;                  /* 0: the threads are to end */
     pthread_t gone[MOST_THREADS]; /* threads that have left, to be joined */
     int gone_count;
 } pool = { .last = &pool.first };
@@ -100,7 +100,8 @@ static struct hk__pool_item *take_first(void)
     return item;
 }
 
-/* Under the lock. False: the thread is to leave. */
+/* Under the lock. False: the thread is to leave. The usual number stays, however many have waited
+ * too long at once. */
 static bool await_work(void)
 {
     struct timespec until;
@@ -108,7 +109,7 @@ static bool await_work(void)
     until.tv_sec += IDLE_SECONDS;
     pool.idle++;
     int r = 0;
-    while (pool.first == NULL && !pool.ending && r == 0)
+    while (pool.first == NULL && pool.clients > 0 && (r == 0 || pool.threads <= USUAL_THREADS))
         r = pool.threads > USUAL_THREADS ? pthread_cond_timedwait(&some_work, &lock, &until)
                                          : pthread_cond_wait(&some_work, &lock);
     pool.idle--;
@@ -127,8 +128,7 @@ static void *work(void *unused)
         pthread_mutex_lock(&lock);
     }
     pool.gone[pool.gone_count++] = pthread_self();
-    pool.threads--;
-    pthread_cond_broadcast(&some_work);
+    if (--pool.threads == 0) pthread_cond_broadcast(&nobody_left);
     pthread_mutex_unlock(&lock);
     return NULL;
 }
@@ -161,7 +161,7 @@ static int append(struct hk__pool_item *item)
     if (pool.queued >= pool.idle && pool.threads < MOST_THREADS && start_thread() < 0 &&
         pool.threads == 0)
         return -ENOMEM;
-    if (!item->client->joined) pool.clients++;
+    if (!item->client->joined && pool.clients++ == 0) pthread_cond_broadcast(&nobody_left);
     item->client->joined = true;
     item->next = NULL;
     *pool.last = item;
@@ -207,7 +207,7 @@ bool hk__pool_cancel(struct hk__pool_client *client, hk__ticket ticket)
     pthread_mutex_unlock(&lock);
     if (item == NULL) return false;
     item->result = -ECANCELED;
-    give(item);
+    give_and_tell(item);
     return true;
 }
 
@@ -216,22 +216,31 @@ void hk__pool_leave(struct hk__pool_client *client)
     if (!client->joined) return;
     while (__atomic_load_n(&client->workers, __ATOMIC_ACQUIRE) != 0) sched_yield();
     pthread_mutex_lock(&lock);
-    if (--pool.clients == 0) {
-        pool.ending = true;
-        pthread_cond_broadcast(&some_work);
-        while (pool.threads > 0) pthread_cond_wait(&some_work, &lock);
-        join_gone();
-        pool.ending = false;
-    }
+    if (--pool.clients == 0) pthread_cond_broadcast(&some_work);
+    /* Another client may come meanwhile: then they stay. */
+    while (pool.threads > 0 && pool.clients == 0) pthread_cond_wait(&nobody_left, &lock);
+    join_gone();
     client->joined = false;
     pthread_mutex_unlock(&lock);
 }
 
-void hk__pool_inherited(void)
+/* ---- forks ---- */
+
+static void lock_before_fork(void) { pthread_mutex_lock(&lock); }
+static void unlock_after_fork(void) { pthread_mutex_unlock(&lock); }
+
+/* The child has no threads, and what was queued is the parent's. */
+static void begin_anew(void)
 {
     pthread_mutex_init(&lock, NULL);
     pthread_cond_init(&some_work, NULL);
+    pthread_cond_init(&nobody_left, NULL);
     pool.first = NULL;
     pool.last = &pool.first;
     pool.queued = pool.idle = pool.threads = pool.clients = pool.gone_count = 0;
+}
+
+static __attribute__((constructor)) void watch_forks(void)
+{
+    pthread_atfork(lock_before_fork, unlock_after_fork, begin_anew);
 }

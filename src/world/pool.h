@@ -33,8 +33,6 @@ static inline bool hk__pool_any(const struct hk__pool_client *client)
 }
 /* The client goes; nothing of it is under way. The last one ends the threads. */
 void hk__pool_leave(struct hk__pool_client *client);
-/* In the child of a fork, where there are no other threads. */
-void hk__pool_inherited(void);
 
 /* perform.c. Performs an operation now, blocking the thread: its result. */
 int64_t hk__perform(const hk__operation *operation);

@@ -18,10 +18,16 @@ static struct {
     struct sigaction before;
 } table[_NSIG];
 
-void hk__signal_ignore_pipe(void)
+static void ignore(int number)
 {
-    struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+    struct sigaction old;
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(number, SIG_IGN);
+}
+
+void hk__signal_ignore_deadly(void)
+{
+    ignore(SIGPIPE);
+    ignore(SIGXFSZ);
 }
 
 /* A handler that returns to the faulting instruction is called again, for ever. */

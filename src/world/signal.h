@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-void hk__signal_ignore_pipe(void);
+void hk__signal_ignore_deadly(void);
 
 /* Installs the handler, the same for all, unless it is there already; counted. 0 or -errno. */
 int hk__signal_take(int number, void (*handler)(int number));

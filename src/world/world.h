@@ -61,6 +61,8 @@ enum hk__direct_kind {
     HK__DIRECT_LISTEN, /* flags: backlog */
     HK__DIRECT_OPTION, /* setsockopt: flags: level, count: option, vector: one, its value */
     HK__DIRECT_NAME,   /* flags 0: getsockname, 1: getpeername; address, address_size */
+    HK__DIRECT_PREAD,  /* vector, count, offset; -ESPIPE */
+    HK__DIRECT_PWRITE, /* likewise */
     /* Processes: process.c */
     HK__DIRECT_SPAWN, /* extra: struct hk__spawn; a pidfd */
     HK__DIRECT_KILL,  /* fd: a pidfd; flags: the signal */
@@ -73,14 +75,17 @@ enum hk__direct_kind {
  * HK__NOTE_STREAM. */
 enum {
     HK__NOTE_SOCKET = 1,
-    HK__NOTE_STREAM = 2,     /* bytes without borders: a transfer may be continued by another */
-    HK__NOTE_SHORT = 4,      /* a short read means that it is empty */
-    HK__NOTE_LOCAL = 8,      /* socket: of the AF_UNIX family */
-    HK__NOTE_UNCACHED = 8,   /* no socket: opened with O_DIRECT */
-    HK__NOTE_NONBLOCK = 16,  /* O_NONBLOCK is set */
-    HK__NOTE_POLL = 32,      /* no socket: a read that does not wait needs a poll before it */
-    HK__NOTE_FILE = 64,      /* no readiness: what is not there at once is an operation */
-    HK__NOTE_TERMINAL = 128, /* a terminal to be written to through a descriptor of our own */
+    HK__NOTE_STREAM = 2,        /* bytes without borders: a transfer may be continued by another */
+    HK__NOTE_SHORT = 4,         /* a short read means that it is empty */
+    HK__NOTE_LOCAL = 8,         /* socket: of the AF_UNIX family */
+    HK__NOTE_UNCACHED = 8,      /* no socket: opened with O_DIRECT */
+    HK__NOTE_NONBLOCK = 16,     /* O_NONBLOCK is set */
+    HK__NOTE_MEMORY = 16,       /* file: of a file system in memory, where nothing waits */
+    HK__NOTE_POLL = 32,         /* no socket: a read that does not wait needs a poll before it */
+    HK__NOTE_READ_WAITS = 32,   /* file: a read cannot be asked not to wait */
+    HK__NOTE_FILE = 64,         /* no readiness: what is not there at once is an operation */
+    HK__NOTE_TERMINAL = 128,    /* a terminal to be written to through a descriptor of our own */
+    HK__NOTE_WRITE_WAITS = 128, /* file: nor a write */
 };
 
 typedef struct hk__direct {
@@ -95,6 +100,7 @@ typedef struct hk__direct {
     union {
         struct msghdr *message;
         void *extra;
+        int64_t offset;
     };
     struct sockaddr *address;
     socklen_t *address_size;
@@ -138,7 +144,7 @@ typedef struct hk__world_table {
     void (*wake)(hk__world *world);
 
     /* Never waits: count, value, -errno; -EAGAIN: wait for readiness, or, where the note says
-     * HK__NOTE_FILE, submit it as an operation. Never -EINTR. */
+     * HK__NOTE_FILE, and of PREAD and PWRITE, submit it as an operation. Never -EINTR. */
     int64_t (*direct)(hk__world *world, hk__direct *direct);
     /* Monotonic, ns. */
     int64_t (*now)(hk__world *world);

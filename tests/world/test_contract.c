@@ -457,7 +457,9 @@ WORLD_TEST(direct_on_files_and_nonsense)
 {
     char path[] = "/tmp/hocket-test-XXXXXX", buf[8];
     int fd = mkstemp(path);
-    CHECK_EQ(direct(w, HK__DIRECT_WRITE, fd, (void *)"abc", 3), 3);
+    int64_t written = direct(w, HK__DIRECT_WRITE, fd, (void *)"abc", 3);
+    CHECK(written == 3 || written == -EAGAIN); /* not every file system promises not to wait */
+    if (written < 0) CHECK_EQ(write(fd, "abc", 3), 3);
     CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 0);
     CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
     CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 3);
