@@ -179,7 +179,8 @@ static inline ssize_t hk_pwritev(int fd, const struct iovec *vector, int count, 
  * Returns: the descriptor, to be closed with hk_close; -ENOENT ... as open(2); -ECANCELED; -ENOMEM;
  * -ENOSYS where nobody drives.
  * Blocks: the task; a FIFO until it has another end, which a kill does not shorten everywhere.
- * Cancel: where it was opened all the same, the descriptor is returned. Threads: any that drives. */
+ * Cancel: where it was opened all the same, the descriptor is returned.
+ * Threads: any that drives. */
 HK_API int hk_open(const char *path, int flags, mode_t mode) HK_MUST_CHECK;
 
 /* Waits until what was written is on the disk: all of the file, or its data alone.

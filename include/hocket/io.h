@@ -7,12 +7,12 @@
  * next call says what.
  *
  * Any descriptor will do: sockets, pipes (not in packet mode), terminals, eventfds. Regular files
- * are read at once where the kernel has the bytes; else they come while others run (file.h). Flags of a descriptor that came from outside (a shell's standard
- * input, say) stay as they are, but accept and connect need O_NONBLOCK and set it. One task may
- * read and another write; a second one that would wait in the same direction gets -EBUSY (not on files: there
- * they take turns). A
- * descriptor that was used here is closed with hk_close: close(2) would leave Hocket believing what
- * it knew of the number.
+ * are read at once where the kernel has the bytes; else they come while others run (file.h). Flags
+ * of a descriptor that came from outside (a shell's standard input, say) stay as they are, but
+ * accept and connect need O_NONBLOCK and set it. One task may read and another write; a second one
+ * that would wait in the same direction gets -EBUSY (on files they take turns). A descriptor that
+ * was used here is closed with hk_close: close(2) would leave Hocket believing what it knew of the
+ * number.
  *
  * A kill ends each wait at once, -ECANCELED, with nothing read and nothing lost. For stackless
  * steps each call is also a value: hk_read_prepare(&f->io, fd, buf, size), then
@@ -174,13 +174,13 @@ static inline void hk_connect_prepare(hk_connect_call *connect, int fd,
 /* Reads what is there, and waits where there is nothing.
  *   fd: the descriptor.
  *   buf, size: where to, and how many bytes at most.
- * Returns: bytes; of a file less than size only at its end; 0 at the end; -EBUSY: another task waits
- * to read; -EBADF: also where it is closed
+ * Returns: bytes; of a file less than size only at its end; 0 at the end; -EBUSY: another task
+ * waits to read; -EBADF: also where it is closed
  * by another task meanwhile; -ECANCELED; -ENOMEM, -ENOSPC: no room to watch one more descriptor;
  * -EPERM: it can neither be read now nor be waited for; -ENOSYS where nobody drives; and as
  * read(2).
- * Blocks: the task, until there is something. Cancel: at once, nothing is lost; of a file: when what
- * was begun is done (file.h).
+ * Blocks: the task, until there is something. Cancel: at once, nothing is lost; of a file: when
+ * what was begun is done (file.h).
  * Threads: any that drives. */
 static inline ssize_t hk_read(int fd, void *buf, size_t size)
 {

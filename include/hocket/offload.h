@@ -25,8 +25,8 @@ HK_API void hk_offload_prepare(hk_file_call *file, hk_entry *fn, void *arg);
  *   arg: handed to it; may point into the caller's stack.
  * Returns: what fn returned; as an error value: -ECANCELED: it never began; -ENOMEM: no memory, or
  * no thread; -ENOSYS where nobody drives.
- * Blocks: the task, until fn returns. Cancel: only while it waits for a thread; once it has begun it
- * is waited for. Threads: any that drives. */
+ * Blocks: the task, until fn returns. Cancel: only while it waits for a thread; once it has begun
+ * it is waited for. Threads: any that drives. */
 HK_API void *hk_offload(hk_entry *fn, void *arg);
 
 #ifdef __cplusplus

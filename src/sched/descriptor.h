@@ -57,7 +57,8 @@ void hk__descriptor_forget(hk_sched *s, int fd);
 /* For abort: the call no longer waits. */
 void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call);
 
-/* An operation on it begins, ends. hold: 0; -EBADF: also where it is about to be closed; -ENOMEM. */
+/* An operation on it begins, ends. hold: 0; -EBADF: also where it will be closed;
+ * -ENOMEM. */
 int hk__descriptor_hold(hk_sched *s, int fd);
 void hk__descriptor_let_go(hk_sched *s, int fd);
 /* For close: whether operations are under way. Then the call is parked (or complete) and run again
