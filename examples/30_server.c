@@ -7,187 +7,125 @@
  * the tasks of this very process, one for each connection, and what each waits for. Open the page,
  * connect with `nc 127.0.0.1 7777`, and see a task appear.
  *
- * It is made of what the examples before it showed. A connection is a task that reads and writes. A
- * signal is a descriptor to read from. A time limit is a task that sleeps and then kills another
- * one, unless it was killed before. */
-#include "listen.h"
+ * It is made of what the examples before it showed. A connection is a task that reads and writes.
+ * The page is served by http_server.c, which 31_http_files.c uses too. */
+#include "http_server.h"
 #include "server.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
-#include <hocket.h>
-#include <signal.h>
-#include <sys/signalfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { HEAD_MAX = 8192, SURPLUS_MAX = 1 << 20 };
+enum { PAGES_MAX = 1000, PATIENCE_MS = 5000, BACKLOG = 1000 };
 
 static struct totals totals;
 
-/* ---- What a connection and a listener are, for both services ---- */
-
-struct connection {
-    int fd, port; /* the client's */
-};
-static void drop(struct connection *c) { hk_close(c->fd); }
-
-struct service {
+static struct service {
     const char *name, *option;
     int port, listener;
-    hk_tid (*start)(int fd, int port);
-};
-
-static void *serve(void *arg)
-{
-    struct service *self = arg;
-    HK_FD(listener, self->listener);
-    hk_task_name("%s listener", self->name);
-    for (;;) {
-        struct sockaddr_in peer;
-        socklen_t size = sizeof peer;
-        int fd = hk_accept(listener, (struct sockaddr *)&peer, &size);
-        if (fd < 0) return hk_val(fd);
-        self->start(fd, ntohs(peer.sin_port)); /* fd is the task's, also where it cannot start */
-    }
-}
+} services[] = { { "echo", "--echo-port", 7777, -1 }, { "http", "--http-port", 8080, -1 } };
 
 /* ---- The echo service ---- */
 
-static void *echo(struct connection *c)
+static int echo(int fd, void *arg)
 {
-    HK_FD(fd, c->fd);
-    hk_task_name("echo, client %d", c->port);
+    char buf[4096], text[HK_NET_TEXT] = "";
+    hk_addr peer;
+    ssize_t n;
+    if (hk_net_peer(fd, &peer) == 0) hk_net_format(&peer, text, sizeof text);
+    hk_task_name("echo, %s", text);
     totals.echo_connections++;
     totals.echo_open++;
-    char buf[4096];
-    ssize_t n;
     while ((n = hk_recv(fd, buf, sizeof buf, 0)) > 0 && (n = hk_send(fd, buf, (size_t)n, 0)) > 0)
         totals.echo_bytes += n;
     totals.echo_open--;
-    return NULL; /* a client that goes away is no failure of ours */
+    return 0; /* a client that goes away is no failure of ours */
 }
-HK_ENTRY_OWNING(echo, struct connection, drop)
-static hk_tid echo_start(int fd, int port) { return hk_go(HK_ROOT, echo, fd, port); }
+
+static void *echo_listener(void *arg)
+{
+    hk_task_name("echo listener");
+    return hk_val(hk_serve(services[0].listener, echo, NULL));
+}
 
 /* ---- The page ---- */
 
-struct limit {
-    hk_tid whom;
-    int64_t ns;
-};
-static void *limit(struct limit *self)
+static void answer(struct http *h)
 {
-    hk_task_name("limit of task %ld", (long)self->whom);
-    if (hk_sleep(self->ns) == 0) hk_task_kill(self->whom);
-    return NULL;
-}
-HK_ENTRY(limit, struct limit)
-
-/* The status to answer with; 0 where there is nobody left to answer, or -errno. */
-static int read_request(int fd, bool *ret_head_only)
-{
-    char head[HEAD_MAX];
-    size_t used = 0, size;
-    while ((size = http_head_size(head, used)) == 0) {
-        if (used == sizeof head) return 431;
-        ssize_t n = hk_recv(fd, head + used, sizeof head - used, 0);
-        if (n < 0) return (int)n;
-        if (n == 0) return used == 0 ? 0 : 400;
-        used += (size_t)n;
-    }
-    return http_judge(head, size, ret_head_only);
-}
-
-static void answer(int fd, int status, bool head_only)
-{
+    char path[HTTP_HEAD_MAX];
     size_t size;
-    char *page = page_write(&totals, status, &size);
-    if (page == NULL) return;
-    char head[256];
-    int n =
-        snprintf(head, sizeof head,
-                 "HTTP/1.1 %d %s\r\nContent-Type: text/html; charset=utf-8\r\n"
-                 "Content-Length: %zu\r\nCache-Control: no-store\r\n%sConnection: close\r\n\r\n",
-                 status, http_reason(status), size, status == 405 ? "Allow: GET, HEAD\r\n" : "");
-    ssize_t sent = hk_send(fd, head, (size_t)n, head_only ? 0 : MSG_MORE);
-    if (sent == n && !head_only) sent = hk_send(fd, page, size, 0);
-    if (sent > 0) totals.page_bytes += sent;
+    int status = http_path(h->request.target, path);
+    if (status != 0 || strcmp(path, "/") != 0) {
+        http_short_answer(h, status != 0 ? status : 404);
+        return;
+    }
+    totals.requests = h->server->requests;
+    char *page = page_write(&totals, &size);
+    if (page == NULL) {
+        http_short_answer(h, 503);
+        return;
+    }
+    http_begin(h, 200);
+    http_field(h, "Content-Type", "text/html; charset=utf-8");
+    http_field(h, "Cache-Control", "no-store");
+    http_whole(h, page, size);
     free(page);
 }
 
-/* Closing a socket with unread bytes in it resets the connection, and the answer may be lost. */
-static void read_surplus(int fd)
-{
-    char buf[4096];
-    ssize_t n, left = SURPLUS_MAX;
-    hk_shutdown(fd, SHUT_WR);
-    while (left > 0 && (n = hk_recv(fd, buf, sizeof buf, 0)) > 0) left -= n;
-}
+static struct http_server pages = {
+    .name = "http",
+    .connections_max = PAGES_MAX,
+    .patience_ms = PATIENCE_MS,
+    .answer = answer,
+};
 
-static void *page(struct connection *c)
+static void *http_listener(void *arg)
 {
-    HK_FD(fd, c->fd);
-    hk_task_name("page for client %d", c->port);
-    hk_tid guard = hk_go(HK_ROOT, limit, hk_task_self(), HK_SEC(5));
-    bool head_only = false;
-    int status = read_request(fd, &head_only);
-    if (status > 0) {
-        totals.requests++;
-        if (status != 200) totals.refused++;
-        answer(fd, status, head_only);
-        read_surplus(fd);
-    }
-    hk_task_kill(guard);
-    return NULL;
+    hk_task_name("http listener");
+    return hk_val(http_serve(services[1].listener, &pages));
 }
-HK_ENTRY_OWNING(page, struct connection, drop)
-static hk_tid page_start(int fd, int port) { return hk_go(HK_ROOT, page, fd, port); }
 
 /* ---- The program ---- */
 
-static struct service services[] = { { "echo", "--echo-port", 7777, -1, echo_start },
-                                     { "http", "--http-port", 8080, -1, page_start } };
-
-struct program {
-    hk_sched *sched;
-    int signals;
-};
-
 static void *program(void *arg)
 {
-    struct program *self = arg;
-    HK_FD(signals, self->signals);
     hk_task_name("signals");
-    for (size_t i = 0; i < HK_LEN(services); i++) {
-        hk_tid tid = hk_spawn(HK_ROOT, serve, &services[i]);
-        if (tid < 0) return hk_val(tid);
-    }
-    struct signalfd_siginfo info;
-    ssize_t n = hk_read(signals, &info, sizeof info);
-    hk_sched_stop(self->sched);
-    return hk_val(n < 0 ? n : 0);
+    HK_SIGNALS(signals, SIGINT, SIGTERM);
+    hk_tid tid = hk_spawn(HK_ROOT, echo_listener, NULL);
+    if (tid > 0) tid = hk_spawn(HK_ROOT, http_listener, NULL);
+    if (tid < 0) return hk_val(tid);
+    printf("echo   nc 127.0.0.1 %d\nhttp   http://127.0.0.1:%d/\nCtrl-C ends it.\n",
+           services[0].port, services[1].port);
+    fflush(stdout);
+    int number = hk_signals_wait(&signals);
+    hk_sched_stop(NULL);
+    return hk_val(number < 0 ? number : 0);
 }
 
-/* From now on SIGINT and SIGTERM interrupt nobody: they are read from a descriptor. */
-static int open_signals(void)
+/* Port 0 has become a real one then. */
+static int open_service(struct service *s)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -errno;
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    char address[32];
+    hk_addr here;
+    snprintf(address, sizeof address, "tcp:127.0.0.1:%d", s->port);
+    s->listener = hk_net_listen(address, BACKLOG);
+    int r = s->listener < 0 ? s->listener : hk_net_local(s->listener, &here);
+    if (r == 0) s->port = ntohs(((struct sockaddr_in *)&here.sa)->sin_port);
+    return r;
 }
 
 static int open_services(void)
 {
     for (size_t i = 0; i < HK_LEN(services); i++) {
         struct service *s = &services[i];
-        s->listener = listen_on(s->port, &s->port);
-        if (s->listener >= 0) continue;
-        fprintf(stderr, "server: %s: port %d: %s\n", s->name, s->port, strerror(-s->listener));
-        if (s->listener == -EADDRINUSE)
+        int r = open_service(s);
+        if (r == 0) continue;
+        fprintf(stderr, "server: %s: port %d: %s\n", s->name, s->port, strerror(-r));
+        if (r == -EADDRINUSE)
             fprintf(stderr, "choose another with %s PORT; 0 takes any that is free\n", s->option);
-        return s->listener;
+        return r;
     }
     return 0;
 }
@@ -195,9 +133,9 @@ static int open_services(void)
 static void print_totals(void)
 {
     printf("stopped after %.1f s: %ld echo connections, %ld bytes echoed; "
-           "%ld requests, %ld of them refused, %ld bytes of pages\n",
+           "%ld requests, %ld of them refused, %lld bytes of answers\n",
            (double)(hk_now() - totals.started) / 1e9, totals.echo_connections, totals.echo_bytes,
-           totals.requests, totals.refused, totals.page_bytes);
+           pages.requests, pages.refused, (long long)pages.bytes);
 }
 
 static void usage(FILE *out)
@@ -241,19 +179,9 @@ int main(int argc, char **argv)
     int r = read_options(argc, argv);
     if (r != 0) return r < 0 ? 2 : 0;
     if (open_services() < 0) return 1;
-    struct program self = { hk_sched_create(NULL), open_signals() };
-    if (self.sched == NULL || self.signals < 0) {
-        fprintf(stderr, "server: no scheduler, or no descriptor for signals\n");
-        return 1;
-    }
-    printf("echo   nc 127.0.0.1 %d\nhttp   http://127.0.0.1:%d/\nCtrl-C ends it.\n",
-           services[0].port, services[1].port);
-    fflush(stdout);
     totals.started = hk_now();
     totals.echo_port = services[0].port;
-    hk_sched_spawn(self.sched, program, &self);
-    r = hk_sched_run(self.sched);
-    hk_sched_destroy(self.sched);
+    r = hk_run(program, NULL, NULL);
     print_totals();
     return r < 0;
 }

@@ -92,16 +92,12 @@ static void write_page(FILE *out, const struct totals *totals)
     fputs("</main>\n</body>\n</html>\n", out);
 }
 
-char *page_write(const struct totals *totals, int status, size_t *ret_size)
+char *page_write(const struct totals *totals, size_t *ret_size)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, ret_size);
     if (out == NULL) return NULL;
-    if (status == 200)
-        write_page(out, totals);
-    else
-        fprintf(out, "<!doctype html>\n<title>%d</title>\n<p>%d %s\n", status, status,
-                http_reason(status));
+    write_page(out, totals);
     if (fclose(out) == 0) return text;
     free(text);
     return NULL;

@@ -14,10 +14,11 @@ import time
 
 FAULT = os.environ.get("FAULT", "")
 HEAD = re.compile(
-    rb"([!#$%&'*+.^_`|~\w-]+) (/[!->@-~]*)(?:\?[!-~]*)? HTTP/1\.([01])\r\n"
+    rb"([!#$%&'*+.^_`|~\w-]+) (/[!-$&->@-~]*)(?:\?[!-~]*)? HTTP/([12])\.([01])\r\n"
     rb"((?:[!#$%&'*+.^_`|~\w-]+:[\t -~\x80-\xff]*\r\n)*)\r\n", re.A)
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
-           431: "Request Header Fields Too Large"}
+           431: "Request Header Fields Too Large", 501: "Not Implemented",
+           505: "HTTP Version Not Supported"}
 numbers = itertools.count(1)
 tasks = {}
 totals = {"echo": 0, "bytes": 0, "requests": 0, "refused": 0, "open": 0}
@@ -43,7 +44,7 @@ def page():
 async def echo(reader, writer):
     if FAULT == "many" and totals["open"] >= 50:
         await asyncio.sleep(1000)
-    number = name("echo, client %d" % writer.get_extra_info("peername")[1], "recv")
+    number = name("echo, 127.0.0.1:%d" % writer.get_extra_info("peername")[1], "recv")
     totals["echo"] += FAULT != "totals"
     totals["open"] += 1
     try:
@@ -67,12 +68,14 @@ def judge(head):
     found = HEAD.fullmatch(head)
     if not found:
         return (200 if FAULT == "garbage" else 400), b""
-    method, path, minor, fields = found.groups()
+    method, path, major, minor, fields = found.groups()
+    if major != b"1":
+        return 505, method
     hosts = len(re.findall(rb"(?im)^host:", fields))
     if hosts > 1 or hosts < int(minor):
         return 400, method
     if method not in (b"GET", b"HEAD"):
-        return 405, method
+        return (405 if method == b"POST" else 501), method
     return (200 if path == b"/" else 404), method
 
 
@@ -108,7 +111,7 @@ async def answer(reader, writer):
 
 
 async def http(reader, writer):
-    mine = [name("page for client", "running"), name("limit", "sleep")]
+    mine = [name("http, 127.0.0.1:1", "running")]
     try:
         await asyncio.wait_for(answer(reader, writer), 1000 if FAULT == "limit" else 5)
     except (ConnectionError, asyncio.TimeoutError):
@@ -147,8 +150,8 @@ async def main():
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     ports = [await listen(echo, args.echo_port, "--echo-port"),
              await listen(http, args.http_port, "--http-port")]
-    for text, waits in (("signals", "read"), ("echo listener", "accept"),
-                        ("http listener", "accept")):
+    for text, waits in (("signals", "signal INT or others"), ("echo listener", "accept"),
+                        ("http listener", "accept"), ("http watch", "sleep")):
         name(text, waits)
     print("nc 127.0.0.1 %d\nhttp://127.0.0.1:%d/" % tuple(ports), flush=True)
     await stopped.wait()

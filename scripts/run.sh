@@ -8,7 +8,7 @@ examples=${BUILD:-build}/examples
 
 for name in appendix_a server; do
     if [ ! -x "$examples/$name" ]; then
-        echo "run.sh: $examples/$name was not built" >&2
+        echo "run.sh: $examples/$name was not built (is libhttp-parser-dev there?)" >&2
         exit 1
     fi
 done

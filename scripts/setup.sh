@@ -5,13 +5,14 @@
 # the line that does it and fails. Elsewhere than on Debian it checks the commands alone.
 set -u
 
-packages="gcc g++ meson ninja-build pkg-config libexpat1-dev liburing-dev libuv1-dev make"
+packages="gcc g++ meson ninja-build pkg-config libexpat1-dev libhttp-parser-dev liburing-dev"
+packages+=" libuv1-dev make"
 commands="gcc g++ meson ninja pkg-config"
 case "${1:-run}" in
 run) ;;
 test|test-all)
     packages+=" clang clang-format clang-format-14 libclang-rt-14-dev valgrind gdb"
-    packages+=" netcat-openbsd curl python3 binutils"
+    packages+=" netcat-openbsd curl wrk python3 binutils"
     commands+=" clang clang-format-14 python3 nm"
     ;;
 *)
@@ -21,6 +22,7 @@ test|test-all)
 esac
 if [ "${1:-run}" = test-all ]; then
     packages+=" qemu-user gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross"
+    packages+=" nginx-light" # for the bench
     commands+=" valgrind qemu-aarch64 aarch64-linux-gnu-gcc"
 fi
 
