@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Usage: build.sh [DIR [MESON OPTIONS]]. Builds into DIR (build), which it configures where that is
 # needed: the first time, and when a test or an example came or went. Quiet unless it fails.
+# TARGETS=name builds a part.
 set -eu
 cd "$(dirname "$0")/.."
 dir=${1:-build}
@@ -18,7 +19,7 @@ if [ ! -f "$dir/build.ninja" ]; then
 elif ! scripts/list_files.sh | cmp -s - "$dir/files.list"; then
     configure --reconfigure "$dir"
 fi
-log=$(ninja -C "$dir" 2>&1) || {
+log=$(ninja -C "$dir" ${TARGETS:+"$TARGETS"} 2>&1) || {
     echo "$log" | grep -v '^\[[0-9/]*\] \(Compiling\|Linking\|Generating\)' >&2
     exit 1
 }

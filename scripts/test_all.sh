@@ -86,8 +86,11 @@ run_hardened() {
         "-Dc_link_args=-Wl,-z,relro,-z,now" "-Dcpp_link_args=-Wl,-z,relro,-z,now"
 }
 
+# Each fuzzer for a minute; it builds its own folder.
+run_fuzz() { part fuzz scripts/fuzz.sh; }
+
 parts="gcc clang asan_clang asan_gcc tsan_clang tsan_gcc valgrind aarch64"
-parts+=" reference outline hardened"
+parts+=" reference outline hardened fuzz"
 for name in ${ONLY:-}; do
     if [[ " $parts " != *" $name "* ]]; then
         echo "test_all.sh: no such part: $name (there are: $parts)" >&2
