@@ -25,7 +25,7 @@ struct bench {
 };
 extern const struct bench bench_send, bench_yield_2, bench_yield_1000, bench_yield_100000,
     bench_call, bench_timer, bench_spawn, bench_parked, bench_stackless, bench_echo_64,
-    bench_echo_1000;
+    bench_echo_1000, bench_http;
 
 /* A row as it was measured. NAN: none. */
 struct bench_value {

@@ -23,7 +23,7 @@
 static const struct bench *const benches[] = {
     &bench_send,      &bench_yield_2, &bench_yield_1000, &bench_yield_100000,
     &bench_call,      &bench_timer,   &bench_spawn,      &bench_parked,
-    &bench_stackless, &bench_echo_64, &bench_echo_1000,
+    &bench_stackless, &bench_echo_64, &bench_echo_1000,  &bench_http,
 };
 enum { BENCHES = sizeof benches / sizeof *benches, ROWS = 64, PATTERNS = 32 };
 
