@@ -14,7 +14,7 @@
 /* A line of the table, as it is known before it is measured. */
 struct bench_row {
     const char *name, *unit, *aim;
-    double limit;      /* the aim as a number: of the value, */
+    double limit;      /* the aim as a number, negative: not less than that; of the value, */
     bool limits_ratio; /* or of the ratio to the floor */
 };
 
@@ -24,8 +24,10 @@ struct bench {
     void (*run)(void);
 };
 extern const struct bench bench_send, bench_yield_2, bench_yield_1000, bench_yield_100000,
-    bench_call, bench_timer, bench_spawn, bench_parked, bench_stackless, bench_echo_64,
-    bench_echo_1000, bench_http;
+    bench_call, bench_timer, bench_spawn, bench_parked, bench_stackless, bench_echo_syscalls,
+    bench_echo_1_64, bench_echo_1_4096, bench_echo_64_64, bench_echo_64_4096, bench_echo_1000_64,
+    bench_echo_1000_4096, bench_echo_10000_64, bench_echo_10000_4096, bench_spin, bench_accept,
+    bench_http;
 
 /* A row as it was measured. NAN: none. */
 struct bench_value {

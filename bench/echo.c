@@ -1,229 +1,253 @@
 /* SPDX-License-Identifier: MIT */
-/* echo_*: a TCP echo of 64 bytes on the loopback, 64 or 1000 connections with one request each
- * under
- * way: processor time of the server for each request, its system calls, and how long a client
- * waits.
+/* echo_*: a TCP echo on the loopback, one request under way on each connection: processor time of
+ * the server for each request, its system calls, and how long a client waits.
  *
- * Ours and the loop written by hand serve by turns, from one processor; the generator of load has
- * the other. The server's clock is read right before and right after each round. */
+ * Ours on epoll, ours on io_uring and the loop written by hand serve by turns, from one processor;
+ * the generators of load have the other. The server's clock is read right before and right after
+ * each round. spin_1 is the same stage with two of ours, one that spins and one that never does. */
 #include "echo.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <math.h>
-#include <netinet/in.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include <hocket.h>
 
-enum { ROUNDS = 15, OURS = 0, BY_HAND = 1 };
+#include "bench.h"
+#include "stage.h"
+
+enum { ROUNDS = 15 };
+
+/* Who serves: the options of ours; NULL: the loop by hand. */
+static const hk_run_options *contender[ECHO_SERVERS];
+static int contenders;
 
 struct server {
-    pid_t pid;
-    clockid_t clock;
-    uint16_t port; /* network order */
+    struct stage_process process, load;
+    int listener;
+    int orders;        /* a socket to the generator, */
+    int orders_inside; /* and its other end */
+    uint16_t port;
+    int connections, size;
+    bool count_calls;
+    const hk_run_options *options;
     struct echo_count *count;
 };
 
-static struct {
-    struct server server[ECHO_SERVERS];
-    int load; /* a socket to the generator */
-    pid_t load_pid;
-    long requests; /* each has got */
-} stage;
+static struct server servers[ECHO_SERVERS];
 
 /* What one server did in each round. */
 struct figures {
-    double cpu_us[ROUNDS], calls[ROUNDS], p50_us[ROUNDS], p99_us[ROUNDS];
+    double cpu_us[ROUNDS], us[ROUNDS], calls[ROUNDS], p99_us[ROUNDS];
 };
 
-static void pin(int cpu)
+static void serve(void *arg)
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((unsigned)cpu, &set);
-    sched_setaffinity(0, sizeof set, &set); /* one processor less is no failure */
+    struct server *s = arg;
+    if (s->options == NULL) echo_epoll(s->listener, s->count);
+    echo_hocket(s->listener, s->count, s->options, s->count_calls);
 }
 
-static void allow_descriptors(void)
+static void send_load(void *arg)
 {
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    const struct server *s = arg;
+    echo_load(s->orders_inside, s->port, s->connections, s->size);
 }
 
-static pid_t fork_child(void)
-{
-    pid_t pid = fork();
-    if (pid < 0) bench_fail("fork: %s", strerror(errno));
-    if (pid == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return pid;
-}
-
-static void start_server(struct server *s, bool ours, bool count_calls)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, 4096) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0)
-        bench_fail("listen: %s", strerror(errno));
-    s->port = address.sin_port;
-    s->count =
-        mmap(NULL, sizeof *s->count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (s->count == MAP_FAILED) bench_fail("mmap: %s", strerror(errno));
-    s->pid = fork_child();
-    if (s->pid == 0) {
-        pin(0);
-        (ours ? echo_hocket : echo_epoll)(listener, s->count, count_calls);
-        _exit(1);
-    }
-    close(listener);
-    if (clock_getcpuclockid(s->pid, &s->clock) != 0) bench_fail("a server has no clock");
-}
-
-static void start_all(int connections, bool count_calls)
+static void start(struct server *s)
 {
     int ends[2];
-    allow_descriptors();
-    start_server(&stage.server[OURS], true, count_calls);
-    start_server(&stage.server[BY_HAND], false, count_calls);
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0) bench_fail("socketpair");
-    stage.load_pid = fork_child();
-    if (stage.load_pid == 0) {
-        uint16_t ports[] = { stage.server[OURS].port, stage.server[BY_HAND].port };
-        close(ends[0]);
-        pin(1);
-        echo_load(ends[1], ports, ECHO_SERVERS, connections);
-        _exit(0);
-    }
+    s->listener = stage_listen(&s->port);
+    s->count = stage_share(sizeof *s->count);
+    s->process = stage_start(0, serve, s);
+    close(s->listener);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) bench_fail("socketpair");
+    s->orders = ends[0];
+    s->orders_inside = ends[1];
+    s->load = stage_start(1, send_load, s);
     close(ends[1]);
-    stage.load = ends[0];
-    stage.requests = 0;
 }
 
-static void stop(pid_t pid)
+static void start_all(int connections, int size, bool count_calls)
 {
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    for (int i = 0; i < contenders; i++) {
+        servers[i] = (struct server){ .options = contender[i],
+                                      .connections = connections,
+                                      .size = size,
+                                      .count_calls = count_calls };
+        start(&servers[i]);
+    }
 }
 
 static void stop_all(void)
 {
-    stop(stage.load_pid);
-    close(stage.load);
-    for (int i = 0; i < ECHO_SERVERS; i++) {
-        stop(stage.server[i].pid);
-        munmap(stage.server[i].count, sizeof *stage.server[i].count);
+    for (int i = 0; i < contenders; i++) {
+        stage_stop(&servers[i].load);
+        stage_stop(&servers[i].process);
+        close(servers[i].orders);
+        munmap(servers[i].count, sizeof *servers[i].count);
     }
 }
 
-static double cpu_of(const struct server *s)
+static void await(const struct server *s, struct echo_answer *answer)
 {
-    struct timespec t;
-    if (clock_gettime(s->clock, &t) < 0) bench_fail("a server is gone");
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void await(struct echo_answer *answer)
-{
-    if (read(stage.load, answer, sizeof *answer) != sizeof *answer) bench_fail("the load is gone");
+    if (read(s->orders, answer, sizeof *answer) != sizeof *answer) bench_fail("the load is gone");
 }
 
 static void serve_round(int server, long requests, struct figures *ret, int round)
 {
-    struct server *s = &stage.server[server];
-    struct echo_order order = { server, requests };
+    struct server *s = &servers[server];
+    struct echo_order order = { requests };
     struct echo_answer answer;
     struct echo_count before = *s->count;
-    double cpu = cpu_of(s);
-    if (write(stage.load, &order, sizeof order) != sizeof order) bench_fail("the load is gone");
-    await(&answer);
-    cpu = cpu_of(s) - cpu;
+    double cpu = stage_cpu(&s->process);
+    int64_t start = bench_now();
+    if (write(s->orders, &order, sizeof order) != sizeof order) bench_fail("the load is gone");
+    await(s, &answer);
+    cpu = stage_cpu(&s->process) - cpu;
+    int64_t ns = bench_now() - start;
     struct echo_count after = *s->count;
-    await(&answer);
+    await(s, &answer);
     if (answer.requests != requests || after.requests - before.requests != (uint64_t)requests)
         bench_fail("of %ld requests %ld were answered, and %llu seen", requests, answer.requests,
                    (unsigned long long)(after.requests - before.requests));
     if (round < 0) return;
     ret->cpu_us[round] = cpu / (double)requests;
     ret->calls[round] = (double)(after.calls - before.calls) / (double)requests;
-    ret->p50_us[round] = answer.p50_us;
+    ret->us[round] = (double)ns / 1000 / (double)requests;
     ret->p99_us[round] = answer.p99_us;
 }
 
 static void serve_rounds(long requests, int rounds, struct figures *figures)
 {
-    for (int round = -1; round < rounds; round++)
-        for (int i = 0; i < ECHO_SERVERS; i++)
-            serve_round(round % 2 == 0 ? i : ECHO_SERVERS - 1 - i, requests,
-                        &figures[round % 2 == 0 ? i : ECHO_SERVERS - 1 - i], round);
+    for (int round = -1; round < rounds; round++) {
+        for (int i = 0; i < contenders; i++) {
+            const int server = (i + round + 1) % contenders;
+            serve_round(server, requests, &figures[server], round);
+        }
+    }
 }
 
 /* ---- the rows ---- */
 
-static void emit(const char *name, int connections, double *ours, double *by_hand, int rounds,
-                 uint64_t hash)
+static void emit(const char *name, double *ours, double *other, int rounds, uint64_t hash)
 {
     double ratio[ROUNDS];
-    for (int i = 0; i < rounds; i++) ratio[i] = ours[i] / by_hand[i];
-    struct bench_value row = { .value = bench_median(ours, rounds),
-                               .floor = bench_median(by_hand, rounds),
-                               .ratio = bench_median(ratio, rounds),
+    for (int i = 0; i < rounds; i++) ratio[i] = ours[i] / other[i];
+    struct bench_value row = { .ratio = bench_median(ratio, rounds),
                                .hash = hash,
                                .floor_hash = hash };
-    row.least = ours[0];
-    snprintf(row.name, sizeof row.name, "%s_%d", name, connections);
+    double ours_sorted[ROUNDS], other_sorted[ROUNDS];
+    memcpy(ours_sorted, ours, (size_t)rounds * sizeof *ours);
+    memcpy(other_sorted, other, (size_t)rounds * sizeof *other);
+    row.value = bench_median(ours_sorted, rounds);
+    row.floor = bench_median(other_sorted, rounds);
+    row.least = ours_sorted[0];
+    snprintf(row.name, sizeof row.name, "%s", name);
     bench_emit(&row);
 }
 
-static void run(int connections, long requests)
+static void emit_both(const char *what, int connections, int size, bool uring, double *on_epoll,
+                      double *on_uring, double *by_hand, int rounds, uint64_t hash)
 {
-    struct figures f[ECHO_SERVERS];
-    int rounds = bench_quick ? 1 : ROUNDS;
-    if (bench_quick) requests = connections * 5;
-    uint64_t hash = bench_mix(1, (uint64_t)requests);
-    start_all(connections, false);
-    serve_rounds(requests, rounds, f);
-    stop_all();
-    emit("echo_cpu", connections, f[OURS].cpu_us, f[BY_HAND].cpu_us, rounds, hash);
-    emit("echo_p50", connections, f[OURS].p50_us, f[BY_HAND].p50_us, rounds, hash);
-    emit("echo_p99", connections, f[OURS].p99_us, f[BY_HAND].p99_us, rounds, hash);
-    start_all(connections, true);
-    serve_rounds(requests, 1, f);
-    stop_all();
-    emit("echo_syscalls", connections, f[OURS].calls, f[BY_HAND].calls, 1, hash);
+    char name[32];
+    snprintf(name, sizeof name, "echo_epoll%s_%d_%d", what, connections, size);
+    emit(name, on_epoll, by_hand, rounds, hash);
+    snprintf(name, sizeof name, "echo_uring%s_%d_%d", what, connections, size);
+    if (uring) emit(name, on_uring, by_hand, rounds, hash);
 }
 
-static void run_64(void) { run(64, 64 * 1000); }
-static void run_1000(void) { run(1000, 1000 * 64); }
+static void run(int connections, int size)
+{
+    static const long requests = 50000;
+    const hk_run_options epoll = { .world = hk_world_epoll() },
+                         ring = { .world = hk_world_uring() };
+    struct figures f[ECHO_SERVERS];
+    const int rounds = bench_quick ? 1 : ROUNDS;
+    const long count = bench_quick ? connections * 5L : connections > 1 ? requests : requests / 5;
+    const uint64_t hash = bench_mix(1, (uint64_t)count);
+    const bool uring = stage_has_uring();
+    unsetenv("HOCKET_WORLD"); /* each has its own */
+    if (!stage_allow_descriptors(connections)) {
+        bench_say("too few descriptors for %d connections: ulimit -n", connections);
+        return;
+    }
+    contender[0] = &epoll;
+    contender[1] = NULL;
+    contender[2] = &ring;
+    contenders = uring ? 3 : 2;
+    start_all(connections, size, false);
+    serve_rounds(count, rounds, f);
+    stop_all();
+    emit_both("", connections, size, uring, f[0].cpu_us, f[2].cpu_us, f[1].cpu_us, rounds, hash);
+    emit_both("_p99", connections, size, uring, f[0].p99_us, f[2].p99_us, f[1].p99_us, rounds,
+              hash);
+}
 
-static const struct bench_row rows_64[] = {
-    { "echo_cpu_64", "us/req", "<= 1.05x", 1.05, true },
-    { "echo_p50_64", "us", "-", 0, false },
-    { "echo_p99_64", "us", "-", 0, false },
-    { "echo_syscalls_64", "calls/req", "2.0", 2.2, false },
+static void run_syscalls(void)
+{
+    const hk_run_options epoll = { .world = hk_world_epoll() };
+    const long requests = bench_quick ? 640 : 64000;
+    struct figures f[ECHO_SERVERS];
+    unsetenv("HOCKET_WORLD");
+    contender[0] = &epoll;
+    contender[1] = NULL;
+    contenders = 2;
+    start_all(64, 64, true);
+    serve_rounds(requests, 1, f);
+    stop_all();
+    emit("echo_syscalls_64", f[0].calls, f[1].calls, 1, bench_mix(1, (uint64_t)requests));
+}
+
+/* Requests a second, as a ratio to what comes without spinning. */
+static void run_spin(void)
+{
+    const hk_run_options with = { .spin = 0 }, without = { .spin = -1 };
+    const long requests = bench_quick ? 10 : 5000;
+    const int rounds = bench_quick ? 1 : ROUNDS;
+    struct figures f[ECHO_SERVERS];
+    contender[0] = &with;
+    contender[1] = &without;
+    contenders = 2;
+    start_all(1, 64, false);
+    serve_rounds(requests, rounds, f);
+    stop_all();
+    for (int i = 0; i < contenders; i++)
+        for (int round = 0; round < rounds; round++) f[i].us[round] = 1e6 / f[i].us[round];
+    emit("spin_1", f[0].us, f[1].us, rounds, bench_mix(1, (uint64_t)requests));
+}
+
+#define ECHO(connections, size) \
+    static void run_##connections##_##size(void) { run(connections, size); } \
+    static const struct bench_row rows_##connections##_##size[] = { \
+        { "echo_epoll_" #connections "_" #size, "us/req", "<= 1.05x", 1.05, true }, \
+        { "echo_uring_" #connections "_" #size, "us/req", "<= 1.05x", 1.05, true }, \
+        { "echo_epoll_p99_" #connections "_" #size, "us", "<= 1.05x", 1.05, true }, \
+        { "echo_uring_p99_" #connections "_" #size, "us", "<= 1.05x", 1.05, true }, \
+        { 0 }, \
+    }; \
+    const struct bench bench_echo_##connections##_##size = { rows_##connections##_##size, \
+                                                             run_##connections##_##size };
+ECHO(1, 64)
+ECHO(1, 4096)
+ECHO(64, 64)
+ECHO(64, 4096)
+ECHO(1000, 64)
+ECHO(1000, 4096)
+ECHO(10000, 64)
+ECHO(10000, 4096)
+
+static const struct bench_row syscall_rows[] = {
+    { "echo_syscalls_64", "calls/req", "2.0-2.1", 2.1, false },
     { 0 },
 };
-static const struct bench_row rows_1000[] = {
-    { "echo_cpu_1000", "us/req", "<= 1.05x", 1.05, true },
-    { "echo_p50_1000", "us", "-", 0, false },
-    { "echo_p99_1000", "us", "-", 0, false },
-    { "echo_syscalls_1000", "calls/req", "2.0", 2.2, false },
+const struct bench bench_echo_syscalls = { syscall_rows, run_syscalls };
+
+static const struct bench_row spin_rows[] = {
+    { "spin_1", "req/s", ">= 2x", -2, true },
     { 0 },
 };
-const struct bench bench_echo_64 = { rows_64, run_64 };
-const struct bench bench_echo_1000 = { rows_1000, run_1000 };
+const struct bench bench_spin = { spin_rows, run_spin };

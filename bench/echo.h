@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The echo benches: two servers, and one generator of load for both.
+/* The echo benches: servers, and for each of them a generator of load.
  *
- * Each is a process. The servers share a processor, the generator has the other one; both servers
- * live through all rounds, one of them idle. */
+ * Each is a process. The servers share a processor, the generators have the other one; all live
+ * through all rounds, all but one pair of them idle. */
 #ifndef BENCH_ECHO_H
 #define BENCH_ECHO_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ECHO_SIZE = 64, ECHO_BUFFER = 4096, ECHO_SERVERS = 2 };
+enum { ECHO_BUFFER = 4096, ECHO_SERVERS = 3 };
 
 /* What a server tells of itself, in shared memory. */
 struct echo_count {
@@ -17,13 +17,15 @@ struct echo_count {
     uint64_t calls;    /* system calls, as far as it counts them */
 };
 
+struct hk_run_options;
+
 /* Serve connections of a listening socket, for ever. */
-void echo_hocket(int listener, struct echo_count *count, bool count_calls);
-void echo_epoll(int listener, struct echo_count *count, bool count_calls);
+void echo_hocket(int listener, struct echo_count *count, const struct hk_run_options *options,
+                 bool count_calls);
+void echo_epoll(int listener, struct echo_count *count);
 
 /* What the generator is asked for, and its answer. */
 struct echo_order {
-    int server;
     long requests;
 };
 struct echo_answer {
@@ -31,8 +33,8 @@ struct echo_answer {
     double p50_us, p99_us;
 };
 
-/* Keeps `connections` connections to each port, and one request under way on each while it follows
- * an order. Reads orders from fd and answers them, until its end. */
-void echo_load(int fd, const uint16_t *ports, int servers, int connections);
+/* Keeps `connections` connections to the port, and one request of `size` bytes under way on each
+ * while it follows an order. Reads orders from fd and answers them, until its end. */
+void echo_load(int fd, uint16_t port, int connections, int size);
 
 #endif

@@ -68,10 +68,11 @@ static void *serve_counted(void *arg)
     return serve(arg);
 }
 
-void echo_hocket(int listener, struct echo_count *count, bool count_calls)
+void echo_hocket(int listener, struct echo_count *count, const hk_run_options *options,
+                 bool count_calls)
 {
     counts = count;
     listening = listener;
-    int r = hk_run(count_calls ? serve_counted : serve, NULL, NULL);
+    int r = hk_run(count_calls ? serve_counted : serve, NULL, options);
     bench_fail("the server ended with %d", r);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The generator of load: a closed loop on each connection. A request is sent, its answer awaited
- * and compared, then comes the next, until the order is fulfilled. */
+ * and compared, then comes the next, until the order is fulfilled. A request is its number and then
+ * letters, the same in all, so that a connection needs no buffer of its own. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,21 +22,23 @@ struct client {
     uint64_t number; /* of the request under way; 0: none */
     int64_t since;
     size_t got;
-    union {
-        uint64_t number;
-        char bytes[ECHO_SIZE];
-    } request, answer;
+};
+
+union message {
+    uint64_t number;
+    char bytes[ECHO_BUFFER];
 };
 
 static struct {
     int epoll, connections;
-    struct client *clients[ECHO_SERVERS];
+    size_t size; /* of a request */
+    union message request;
+    char answer[ECHO_BUFFER];
+    struct client *clients;
     double *us; /* of each answer */
     long room, sent, answered;
     uint64_t last_number;
 } load;
-
-static struct client *find_client(int server, int index) { return &load.clients[server][index]; }
 
 static void open_connection(struct client *c, uint16_t port)
 {
@@ -50,7 +53,6 @@ static void open_connection(struct client *c, uint16_t port)
     struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.ptr = c };
     if (epoll_ctl(load.epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
         bench_fail("epoll_ctl: %s", strerror(errno));
-    for (size_t i = 0; i < ECHO_SIZE; i++) c->request.bytes[i] = (char)('a' + i % 26);
 }
 
 static void send_next(struct client *c, long requests)
@@ -58,22 +60,23 @@ static void send_next(struct client *c, long requests)
     c->number = 0;
     if (load.sent == requests) return;
     load.sent++;
-    c->number = c->request.number = ++load.last_number;
+    c->number = load.request.number = ++load.last_number;
     c->got = 0;
     c->since = bench_now();
-    if (send(c->fd, &c->request, ECHO_SIZE, MSG_NOSIGNAL) != ECHO_SIZE)
+    if (send(c->fd, &load.request, load.size, MSG_NOSIGNAL) != (ssize_t)load.size)
         bench_fail("send: %s", strerror(errno));
 }
 
 static void receive(struct client *c, long requests)
 {
-    ssize_t n = recv(c->fd, c->answer.bytes + c->got, ECHO_SIZE - c->got, MSG_DONTWAIT);
+    ssize_t n = recv(c->fd, load.answer, load.size - c->got, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) bench_fail("recv: %s", n < 0 ? strerror(errno) : "the server hung up");
-    c->got += (size_t)n;
-    if (c->got < ECHO_SIZE) return;
-    if (c->number == 0 || memcmp(&c->request, &c->answer, ECHO_SIZE) != 0)
+    load.request.number = c->number;
+    if (c->number == 0 || memcmp(load.request.bytes + c->got, load.answer, (size_t)n) != 0)
         bench_fail("an answer is wrong");
+    c->got += (size_t)n;
+    if (c->got < load.size) return;
     load.us[load.answered++] = (double)(bench_now() - c->since) / 1000;
     send_next(c, requests);
 }
@@ -86,8 +89,7 @@ static struct echo_answer follow(const struct echo_order *order)
         if (!load.us) bench_fail("no memory");
     }
     load.sent = load.answered = 0;
-    for (int i = 0; i < load.connections; i++)
-        send_next(find_client(order->server, i), order->requests);
+    for (int i = 0; i < load.connections; i++) send_next(&load.clients[i], order->requests);
     struct epoll_event events[EVENTS];
     while (load.answered < order->requests) {
         int n = epoll_wait(load.epoll, events, EVENTS, -1);
@@ -96,15 +98,15 @@ static struct echo_answer follow(const struct echo_order *order)
     return (struct echo_answer){ .requests = load.answered };
 }
 
-void echo_load(int fd, const uint16_t *ports, int servers, int connections)
+void echo_load(int fd, uint16_t port, int connections, int size)
 {
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.connections = connections;
-    for (int s = 0; s < servers; s++) {
-        load.clients[s] = calloc((size_t)connections, sizeof **load.clients);
-        if (!load.clients[s]) bench_fail("no memory");
-        for (int i = 0; i < connections; i++) open_connection(find_client(s, i), ports[s]);
-    }
+    load.size = (size_t)size;
+    for (size_t i = 0; i < ECHO_BUFFER; i++) load.request.bytes[i] = (char)('a' + i % 26);
+    load.clients = calloc((size_t)connections, sizeof *load.clients);
+    if (!load.clients) bench_fail("no memory");
+    for (int i = 0; i < connections; i++) open_connection(&load.clients[i], port);
     struct echo_order order;
     while (read(fd, &order, sizeof order) == sizeof order) {
         struct echo_answer answer = follow(&order);

@@ -21,11 +21,14 @@
 #include <unistd.h>
 
 static const struct bench *const benches[] = {
-    &bench_send,      &bench_yield_2, &bench_yield_1000, &bench_yield_100000,
-    &bench_call,      &bench_timer,   &bench_spawn,      &bench_parked,
-    &bench_stackless, &bench_echo_64, &bench_echo_1000,  &bench_http,
+    &bench_send,          &bench_yield_2,         &bench_yield_1000,   &bench_yield_100000,
+    &bench_call,          &bench_timer,           &bench_spawn,        &bench_parked,
+    &bench_stackless,     &bench_echo_syscalls,   &bench_echo_1_64,    &bench_echo_1_4096,
+    &bench_echo_64_64,    &bench_echo_64_4096,    &bench_echo_1000_64, &bench_echo_1000_4096,
+    &bench_echo_10000_64, &bench_echo_10000_4096, &bench_spin,         &bench_accept,
+    &bench_http,
 };
-enum { BENCHES = sizeof benches / sizeof *benches, ROWS = 64, PATTERNS = 32 };
+enum { BENCHES = sizeof benches / sizeof *benches, ROWS = 128, PATTERNS = 32 };
 
 bool bench_quick;
 
@@ -92,6 +95,11 @@ static const char *number(double value, int digits, char *buf, size_t size)
     return buf;
 }
 
+static bool misses(double limit, double measured)
+{
+    return (limit > 0 && measured > limit) || (limit < 0 && measured < -limit);
+}
+
 static void print_row(const struct bench_value *v)
 {
     const struct bench_row *row = row_of(v->name);
@@ -102,7 +110,7 @@ static void print_row(const struct bench_value *v)
            number(v->value, digits, value, sizeof value), row->unit,
            number(v->least, digits, least, sizeof least),
            number(v->floor, digits, floor, sizeof floor), number(v->ratio, 2, ratio, sizeof ratio),
-           row->aim, row->limit > 0 && measured > row->limit ? "missed" : "");
+           row->aim, misses(row->limit, measured) ? "missed" : "");
 }
 
 static void print_table(void)

@@ -127,14 +127,14 @@ static void serve(hk_sched *s, const hk__event *events, int count)
 /* ---- waiting ---- */
 
 /* Sleeping and being woken costs more than some tens of microseconds of looking: so before it
- * sleeps the loop looks, where that has paid lately. It has paid where the wait would have been
- * short: a sleep that was earns credit, a look in vain costs more of it than a short sleep
- * earns. */
-enum { SPIN_MOST = 64, SPIN_LOST = 4 };
+ * sleeps the loop looks, where that has paid lately. It has paid where the wait was short and
+ * brought little: what comes in large numbers shares the price of one wake-up. A look in vain costs
+ * more credit than one that paid earns. */
+enum { SPIN_MOST = 64, SPIN_LOST = 4, SPIN_EVENTS = 4 };
 
-static void learn(struct hk__spin *spin, bool was_short)
+static void learn(struct hk__spin *spin, bool was_short, int count)
 {
-    spin->credit += was_short ? 1 : -SPIN_LOST;
+    spin->credit += was_short && count <= SPIN_EVENTS ? 1 : -SPIN_LOST;
     if (spin->credit > SPIN_MOST) spin->credit = SPIN_MOST;
     if (spin->credit < -SPIN_LOST) spin->credit = -SPIN_LOST;
 }
@@ -158,7 +158,7 @@ static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
         if (count > 0 || hk__inbox_any(s)) break;
         relax();
     }
-    learn(&s->spin, count > 0);
+    learn(&s->spin, count > 0, count);
     return count;
 }
 
@@ -166,12 +166,10 @@ static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
 {
     (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     if (hk__inbox_any(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
-    const int64_t start =
-        s->spin.most > 0 && s->spin.credit <= 0 ? s->world->table->now(s->world) : 0;
     int count = s->world->table->wait(s->world, ret_events, HK__EVENTS, until);
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
-    if (start != 0 && count > 0 && s->world->table->now(s->world) - start < s->spin.most)
-        learn(&s->spin, true);
+    if (s->spin.most > 0 && s->spin.credit <= 0 && count > 0 && count <= SPIN_EVENTS)
+        learn(&s->spin, s->world->table->now(s->world) - s->now < s->spin.most, count);
     return count;
 }
 

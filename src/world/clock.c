@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The clock of real worlds, and how much may run at one time. */
+/* The clock of real worlds, and how many processors they have. */
 #include "world/world.h"
 
-#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t hk__clock_now(void)
 {
@@ -15,8 +15,8 @@ int64_t hk__clock_now(void)
 
 int hk__clock_cpus(void)
 {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 1 ? (int)online : 1;
 }
 
 /* The kernel may delay a timeout by the thread's timer slack, 50 us: sleeps would be late by that

@@ -180,7 +180,7 @@ int hk__world_open(const struct hk_world *wanted, hk__world **ret_world);
 
 /* The clock of real worlds: CLOCK_MONOTONIC, ns. */
 int64_t hk__clock_now(void);
-/* Processors that this thread may run on; 1 where that is not known. */
+/* Processors of the machine; 1 where that is not known. */
 int hk__clock_cpus(void);
 /* This thread's timeouts are exact from now on; what they were before, to be given back. */
 int hk__clock_fine(void);

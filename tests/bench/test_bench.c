@@ -39,6 +39,6 @@ TEST(benches_do_their_work, .seconds = 60)
     if (status == 126 || status == 127) SKIP("hocket-bench cannot be run here by its name");
     if (!CHECK_EQ(status, 0)) printf("%s\n", text);
     CHECK(strstr(text, "send_yield "));
-    CHECK(strstr(text, "echo_cpu_1000 "));
+    CHECK(strstr(text, "echo_epoll_1000_64 "));
     CHECK(!strstr(text, "not as the floor"));
 }
