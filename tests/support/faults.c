@@ -6,6 +6,9 @@
 #include "support/faults.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +16,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 static __thread int armed, countdown;
 static __thread const char *failed;
@@ -127,3 +132,19 @@ FAILING(ssize_t, preadv64v2, -1, EIO, (int fd, const struct iovec *v, int n, off
         (fd, v, n, o, f))
 FAILING(ssize_t, pwritev64v2, -1, EIO, (int fd, const struct iovec *v, int n, off_t o, int f),
         (fd, v, n, o, f))
+FAILING(int, pipe2, -1, EMFILE, (int *fds, int flags), (fds, flags))
+FAILING(int, fcntl64, -1, EMFILE, (int fd, int command, long argument), (fd, command, argument))
+FAILING(int, pidfd_open, -1, EMFILE, (pid_t pid, unsigned flags), (pid, flags))
+FAILING(int, waitid, -1, EIO, (idtype_t type, id_t id, siginfo_t *info, int options),
+        (type, id, info, options))
+FAILING(int, posix_spawnp, EAGAIN, EAGAIN,
+        (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,
+         const posix_spawnattr_t *attributes, char *const argv[], char *const env[]),
+        (pid, file, actions, attributes, argv, env))
+FAILING(int, posix_spawn_file_actions_adddup2, ENOMEM, ENOMEM,
+        (posix_spawn_file_actions_t * actions, int fd, int other), (actions, fd, other))
+FAILING(int, posix_spawn_file_actions_addopen, ENOMEM, ENOMEM,
+        (posix_spawn_file_actions_t * actions, int fd, const char *path, int flags, mode_t mode),
+        (actions, fd, path, flags, mode))
+FAILING(int, posix_spawn_file_actions_addclosefrom_np, ENOMEM, ENOMEM,
+        (posix_spawn_file_actions_t * actions, int fd), (actions, fd))
