@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Usage: test.sh [PATTERN ...]. What `make test` does: sets up, builds, runs the checks, the C tests
 # (those whose names match, where patterns are given), the transcripts of the examples, and those
-# examples that need somebody to talk to.
+# examples that need somebody to talk to. What does input and output is tested in every world.
 # The last line sums up: `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-build}
@@ -18,5 +18,27 @@ if [ $# = 0 ]; then
     part transcripts scripts/check_transcripts.py
     part examples scripts/check_examples.py
 fi
-part tests "$BUILD/tests/hocket_tests" -j "$(nproc)" "$@"
+
+# run_tests TITLE ARGUMENTS...: those that match, where patterns are given.
+run_tests() {
+    local title=$1
+    shift
+    part "$title" "$BUILD/tests/hocket_tests" -j "$(nproc)" "$@"
+}
+
+if [ $# != 0 ]; then
+    run_tests tests "$@"
+    finish
+fi
+# What does input and output runs once in each world, and once where the kernel refuses io_uring;
+# all the rest once.
+rooms="io/ world/ net/ os/ file/"
+# shellcheck disable=SC2086 # a list
+{
+    run_tests tests --except $rooms
+    for world in epoll uring uring:8; do
+        HOCKET_WORLD=$world run_tests "I/O tests, HOCKET_WORLD=$world" $rooms
+    done
+    run_tests "I/O tests, no io_uring" --no-ring $rooms
+}
 finish

@@ -24,6 +24,17 @@
 
 enum { LEAST = 64 };
 
+/* Also in signal handlers. The counter has room for 2^64 - 2 of these; each is an edge, so nobody
+ * needs to read it. */
+static void signal_eventfd(int fd)
+{
+    static const uint64_t one = 1;
+    int saved = errno;
+    ssize_t ignored = write(fd, &one, sizeof one);
+    (void)ignored;
+    errno = saved;
+}
+
 /* ---- the queue ---- */
 
 /* Who is in the queue: 0 is nobody. */
@@ -153,14 +164,24 @@ static void make_up(struct hk__uring *w)
     if (any_failed && failed_too) w->retry_at = now + HK__URING_RETRY_NS;
 }
 
-/* A foreign loop sees the ring and nothing else: so whatever is not in the kernel's hands when we
- * return to it would wait for ever. */
+/* A foreign loop sleeps elsewhere: so whatever is not in the kernel's hands when we return to it
+ * would wait for ever. The bell is rung for all that is here; the kernel rings it for what comes.
+ */
 void hk__uring_settle(struct hk__uring *w)
 {
     if (!w->foreign) return;
     if (w->missing) make_up(w);
     if (hk__ring_unsubmitted(&w->ring)) hk__ring_enter(&w->ring, HK__RING_SUBMIT, 0);
-    if (w->first != 0) w->world.table->wake(&w->world);
+    if (w->first != 0 || w->woken || hk__pool_any(&w->pool) || hk__ring_any(&w->ring) ||
+        hk__ring_stirs(&w->ring))
+        signal_eventfd(w->bell);
+}
+
+/* What has rung until now has been seen, or will be in settle. Whether it had. */
+static bool silence_bell(struct hk__uring *w)
+{
+    uint64_t rung;
+    return w->foreign && read(w->bell, &rung, sizeof rung) > 0;
 }
 
 void *hk__uring_grown(void *table, uint32_t *size, uint32_t wanted, size_t each)
@@ -176,6 +197,18 @@ void *hk__uring_grown(void *table, uint32_t *size, uint32_t wanted, size_t each)
 
 /* ---- waiting ---- */
 
+/* Where a foreign loop is served as well, a wake rings the bell and then looks whether we sleep; we
+ * say that we do and then look whether it has rung. */
+static void sleep_in_ring(struct hk__uring *w, int64_t ns)
+{
+    (void)__atomic_exchange_n(&w->blocked, true, __ATOMIC_SEQ_CST);
+    if (!silence_bell(w))
+        hk__ring_enter(&w->ring, HK__RING_WAIT, ns);
+    else if (hk__ring_stirs(&w->ring))
+        hk__ring_enter(&w->ring, HK__RING_TURN, 0);
+    __atomic_store_n(&w->blocked, false, __ATOMIC_RELAXED);
+}
+
 /* ns: how long to wait at most, < 0: no limit. */
 static int look(struct hk__uring *w, hk__event *ret_events, int capacity, int64_t ns)
 {
@@ -186,13 +219,12 @@ static int look(struct hk__uring *w, hk__event *ret_events, int capacity, int64_
     const bool patient = ns != 0 && count == 0 && w->first == 0 && !w->woken;
     if (patient && w->missing && (ns < 0 || ns > HK__URING_RETRY_NS)) ns = HK__URING_RETRY_NS;
     if (patient)
-        hk__ring_enter(&w->ring, HK__RING_WAIT, ns);
+        sleep_in_ring(w, ns);
     else if (hk__ring_stirs(&w->ring))
         hk__ring_enter(&w->ring, HK__RING_TURN, 0);
     hk__uring_reap(w);
     const int told = take_queued(w, ret_events + count, capacity - count);
     hk__uring_confirm(ret_events + count, told);
-    hk__uring_settle(w);
     return count + told;
 }
 
@@ -205,8 +237,11 @@ static int uring_wait(hk__world *world, hk__event *ret_events, int capacity, int
         int64_t now = hk__clock_now();
         ns = until > now ? until - now : 0;
     }
-    int count = look(hk__uring_of(world), ret_events, capacity, ns);
-    hk__uring_of(world)->woken = false;
+    struct hk__uring *w = hk__uring_of(world);
+    int count = look(w, ret_events, capacity, ns);
+    w->woken = false;
+    silence_bell(w);
+    hk__uring_settle(w);
     return count;
 }
 
@@ -215,15 +250,15 @@ static int uring_peek(hk__world *world, hk__event *ret_events, int capacity)
     return look(hk__uring_of(world), ret_events, capacity, 0);
 }
 
-/* Also in signal handlers. The counter has room for 2^64 - 2 of these; each is an edge, so nobody
- * ever needs to read it. */
+/* The bell is not left to the kernel here: it is late where one eventfd is to ring another. */
 static void uring_wake(hk__world *world)
 {
-    static const uint64_t one = 1;
-    int saved = errno;
-    ssize_t ignored = write(hk__uring_of(world)->eventfd, &one, sizeof one);
-    (void)ignored;
-    errno = saved;
+    struct hk__uring *w = hk__uring_of(world);
+    if (__atomic_load_n(&w->foreign, __ATOMIC_SEQ_CST)) {
+        signal_eventfd(w->bell);
+        if (!__atomic_load_n(&w->blocked, __ATOMIC_SEQ_CST)) return;
+    }
+    signal_eventfd(w->eventfd);
 }
 
 static int64_t uring_now(hk__world *world)
@@ -232,12 +267,16 @@ static int64_t uring_now(hk__world *world)
     return hk__clock_now();
 }
 
-/* The ring itself is readable when completions are there, or work that will make them. */
+/* Not the ring: where the kernel defers its work for us, nobody who sleeps on a ring is told that
+ * there is some. An eventfd that the ring knows is told. */
 static int uring_descriptor(hk__world *world)
 {
-    hk__uring_of(world)->foreign = true;
-    hk__uring_settle(hk__uring_of(world));
-    return hk__uring_of(world)->ring.uring.ring_fd;
+    struct hk__uring *w = hk__uring_of(world);
+    if (!w->foreign && io_uring_register_eventfd(&w->ring.uring, w->bell) < 0)
+        return w->ring.uring.ring_fd;
+    __atomic_store_n(&w->foreign, true, __ATOMIC_SEQ_CST);
+    hk__uring_settle(w);
+    return w->bell;
 }
 
 static int uring_describe(hk__world *world, char *buf, size_t size)
@@ -250,8 +289,16 @@ static int uring_describe(hk__world *world, char *buf, size_t size)
 
 static void uring_inherited(hk__world *world)
 {
-    hk__ring_inherited(&hk__uring_of(world)->ring);
-    close(hk__uring_of(world)->eventfd);
+    struct hk__uring *w = hk__uring_of(world);
+    hk__ring_inherited(&w->ring);
+    close(w->eventfd);
+    close(w->bell);
+}
+
+static void close_eventfds(struct hk__uring *w)
+{
+    if (w->eventfd >= 0) close(w->eventfd);
+    if (w->bell >= 0) close(w->bell);
 }
 
 static void uring_destroy(hk__world *world)
@@ -262,7 +309,7 @@ static void uring_destroy(hk__world *world)
     w->foreign = false;
     hk__uring_unwatch_all(w);
     hk__ring_close(&w->ring);
-    close(w->eventfd);
+    close_eventfds(w);
     hk__clock_coarse(w->timer_slack);
     free(w->watched);
     free(w->operations);
@@ -313,13 +360,14 @@ int hk__world_uring(unsigned entries, hk__world **ret_world)
     w->world.table = &table;
     w->pool.world = &w->world;
     w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int r = w->eventfd < 0 ? -errno : hk__ring_open(&w->ring, entries);
+    w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int r = w->eventfd < 0 || w->bell < 0 ? -errno : hk__ring_open(&w->ring, entries);
     if (r == 0 && !works(w)) {
         hk__ring_close(&w->ring);
         r = -ENOSYS;
     }
     if (r < 0) {
-        if (w->eventfd >= 0) close(w->eventfd);
+        close_eventfds(w);
         free(w);
         return r;
     }

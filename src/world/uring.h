@@ -43,7 +43,8 @@ struct hk__uring {
     hk__world world;
     struct hk__ring ring;
     struct hk__pool_client pool;
-    int eventfd;
+    int eventfd;     /* of wake */
+    int bell;        /* what a foreign loop watches */
     int timer_slack; /* of the thread, before */
     struct hk__uring_watched *watched;
     struct hk__uring_operation *operations;
@@ -55,7 +56,8 @@ struct hk__uring {
     bool woken;           /* a wake has come that no wait has returned for yet */
     bool tried;           /* the trial request was done */
     bool missing;         /* polls, or cancels, that have yet to be made */
-    bool foreign;         /* a foreign loop watches our descriptor */
+    bool foreign;         /* a foreign loop watches the bell; atomic, like the next */
+    bool blocked;         /* a wait of ours sleeps all the same, and must be woken */
     bool wake_failed;     /* the poll of the eventfd */
     int64_t retry_at;     /* what has failed is not made before */
 };

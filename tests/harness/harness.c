@@ -6,6 +6,7 @@
  * One loop does everything: fill the free places, wait for output, collect who has ended, kill who
  * is late. A passed test says nothing; the output of a failed one is printed whole. */
 #include "harness/inside.h"
+#include "support/no_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@ struct job {
 
 static struct {
     int jobs, factor, repeat;
-    bool slow, verbose, list;
+    bool slow, verbose, list, no_ring, except;
     char **patterns;
 } options = { .jobs = 2, .factor = 1, .repeat = 1 };
 
@@ -74,14 +75,14 @@ static const char *full_name(const struct test *test)
     return name;
 }
 
-/* A pattern is a piece of the name, or a glob for all of it. */
+/* A pattern is a piece of the name, or a glob for all of it; --except: which are left out. */
 static bool is_selected(const struct test *test)
 {
     const char *name = full_name(test);
     if (!*options.patterns) return true;
     for (char **p = options.patterns; *p; p++)
-        if (strstr(name, *p) || fnmatch(*p, name, 0) == 0) return true;
-    return false;
+        if (strstr(name, *p) || fnmatch(*p, name, 0) == 0) return !options.except;
+    return options.except;
 }
 
 /* In the new process: output goes to the runner, nothing comes in. */
@@ -316,7 +317,7 @@ static void select_tests(void)
 static int usage(FILE *to)
 {
     fprintf(to, "usage: hocket_tests [-v] [-j JOBS] [--slow] [--list] [--repeat N]\n"
-                "                    [--time-factor N] [PATTERN ...]\n");
+                "                    [--time-factor N] [--no-ring] [--except] [PATTERN ...]\n");
     return to == stderr ? 2 : 0;
 }
 
@@ -326,12 +327,15 @@ int main(int argc, char **argv)
         { "list", no_argument, NULL, 'l' },         { "slow", no_argument, NULL, 's' },
         { "repeat", required_argument, NULL, 'r' }, { "time-factor", required_argument, NULL, 't' },
         { "verbose", no_argument, NULL, 'v' },      { "jobs", required_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, 'h' },         { "no-ring", no_argument, NULL, 'n' },
+        { "except", no_argument, NULL, 'e' },       { NULL, 0, NULL, 0 },
     };
     for (int c; (c = getopt_long(argc, argv, "hj:lv", known, NULL)) != -1;) {
         switch (c) {
         case 'j': options.jobs = atoi(optarg); break;
+        case 'e': options.except = true; break;
         case 'l': options.list = true; break;
+        case 'n': options.no_ring = true; break;
         case 'r': options.repeat = atoi(optarg); break;
         case 's': options.slow = true; break;
         case 't': options.factor = atoi(optarg); break;
@@ -345,6 +349,7 @@ int main(int argc, char **argv)
     options.patterns = argv + optind;
     select_tests();
     if (options.list) return 0;
+    if (options.no_ring && !no_ring()) die("--no-ring");
     run_all();
     if (!passed && !failed && !skipped && *options.patterns) {
         fprintf(stderr, "no test has such a name\n");

@@ -1,79 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract of a world, tested against its table alone: each world must pass this program.
  *
- * A test is a function of a world; WORLD_TEST registers it once for each world there is. */
+ * Here: readiness, time, waking, direct calls; operations are in test_operations.c. */
 #include "support/net.h"
+#include "support/world.h"
 
-#include "world/world.h"
-
+#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
-
-/* NULL where the kernel refuses io_uring, which skips the test. */
-static hk__world *open_world(int (*open)(unsigned entries, hk__world **ret_world), unsigned entries)
-{
-    hk__world *w = NULL;
-    int r = open(entries, &w);
-    if (r < 0 && open != hk__world_epoll)
-        test_skip("no io_uring here");
-    else
-        CHECK_EQ(r, 0);
-    return w;
-}
-
-static void with_world(hk__world *w, void (*body)(hk__world *w))
-{
-    if (w == NULL) return;
-    body(w);
-    w->table->destroy(w);
-}
-
-#define WORLD_TEST(id, ...) \
-    static void id(hk__world *w); \
-    TEST(epoll_##id, ##__VA_ARGS__) { with_world(open_world(hk__world_epoll, 0), id); } \
-    TEST(uring_##id, ##__VA_ARGS__) { with_world(open_world(hk__world_uring, 0), id); } \
-    TEST(uring8_##id, ##__VA_ARGS__) { with_world(open_world(hk__world_uring, 8), id); } \
-    static void id(hk__world *w)
-
-static int64_t now(hk__world *w) { return w->table->now(w); }
-
-/* One wait; the readiness of the ticket, all events of it together. Others are counted. */
-static unsigned look(hk__world *w, int64_t until, hk__ticket ticket, int *ret_others)
-{
-    hk__event events[8];
-    unsigned ready = 0;
-    int count = w->table->wait(w, events, 8, until), others = 0;
-    for (int i = 0; i < count; i++) {
-        bool same = events[i].ticket.slot == ticket.slot;
-        if (same && events[i].ticket.generation == ticket.generation)
-            ready |= events[i].ready;
-        else
-            others++;
-    }
-    if (ret_others != NULL) *ret_others = others;
-    return ready;
-}
-
-/* The readiness that shows within some time. */
-static unsigned look_for(hk__world *w, hk__ticket ticket, unsigned wanted)
-{
-    int64_t limit = now(w) + HK_SEC(5);
-    unsigned ready = 0;
-    while ((ready & wanted) != wanted && now(w) < limit) ready |= look(w, limit, ticket, NULL);
-    return ready;
-}
-
-static hk__ticket ticket(int fd, uint32_t generation)
-{
-    return (hk__ticket){ .slot = (uint32_t)fd, .generation = generation };
-}
 
 static int64_t direct(hk__world *w, int kind, int fd, void *buf, size_t size)
 {
@@ -89,12 +30,12 @@ WORLD_TEST(watching_tells_the_present)
     int fds[2];
     net_local_pair(SOCK_STREAM, fds);
     CHECK_EQ(write(fds[1], "x", 1), 1);
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 7)), 0);
-    CHECK_EQ(look_for(w, ticket(fds[0], 7), HK__READABLE), HK__READABLE);
-    CHECK_EQ(look(w, 0, ticket(fds[0], 7), NULL), 0); /* an edge, told once */
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 7)), 0);
+    CHECK_EQ(world_look_for(w, world_ticket(fds[0], 7), HK__READABLE), HK__READABLE);
+    CHECK_EQ(world_look(w, 0, world_ticket(fds[0], 7), NULL), 0); /* an edge, told once */
     CHECK_EQ(write(fds[1], "y", 1), 1);
-    CHECK_EQ(look_for(w, ticket(fds[0], 7), HK__READABLE), HK__READABLE);
-    w->table->unwatch(w, fds[0], ticket(fds[0], 7));
+    CHECK_EQ(world_look_for(w, world_ticket(fds[0], 7), HK__READABLE), HK__READABLE);
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 7));
     close(fds[0]);
     close(fds[1]);
 }
@@ -103,13 +44,13 @@ WORLD_TEST(second_direction_widens)
 {
     int fds[2];
     net_local_pair(SOCK_STREAM, fds);
-    hk__ticket t = ticket(fds[0], 1);
+    hk__ticket t = world_ticket(fds[0], 1);
     CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
-    CHECK_EQ(look(w, 0, t, NULL), 0);
+    CHECK_EQ(world_look(w, 0, t, NULL), 0);
     CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE | HK__WRITABLE, t), 0);
-    CHECK_EQ(look_for(w, t, HK__WRITABLE), HK__WRITABLE);
+    CHECK_EQ(world_look_for(w, t, HK__WRITABLE), HK__WRITABLE);
     CHECK_EQ(write(fds[1], "x", 1), 1);
-    CHECK(look_for(w, t, HK__READABLE) & HK__READABLE);
+    CHECK(world_look_for(w, t, HK__READABLE) & HK__READABLE);
     w->table->unwatch(w, fds[0], t);
     close(fds[0]);
     close(fds[1]);
@@ -119,12 +60,12 @@ WORLD_TEST(end_and_hangup)
 {
     int fds[2];
     net_local_pair(SOCK_STREAM, fds);
-    hk__ticket t = ticket(fds[0], 1);
+    hk__ticket t = world_ticket(fds[0], 1);
     CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
     shutdown(fds[1], SHUT_WR);
-    CHECK_EQ(look_for(w, t, HK__HANGUP), HK__READABLE | HK__HANGUP);
+    CHECK_EQ(world_look_for(w, t, HK__HANGUP), HK__READABLE | HK__HANGUP);
     close(fds[1]);
-    CHECK_EQ(look_for(w, t, HK__WRITABLE), HK__READABLE | HK__WRITABLE | HK__HANGUP);
+    CHECK_EQ(world_look_for(w, t, HK__WRITABLE), HK__READABLE | HK__WRITABLE | HK__HANGUP);
     w->table->unwatch(w, fds[0], t);
     close(fds[0]);
 }
@@ -133,10 +74,10 @@ WORLD_TEST(urgent_data)
 {
     int fds[2];
     net_tcp_pair(fds);
-    hk__ticket t = ticket(fds[0], 1);
+    hk__ticket t = world_ticket(fds[0], 1);
     CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
     CHECK_EQ(send(fds[1], "!", 1, MSG_OOB), 1);
-    CHECK(look_for(w, t, HK__URGENT) & HK__URGENT);
+    CHECK(world_look_for(w, t, HK__URGENT) & HK__URGENT);
     w->table->unwatch(w, fds[0], t);
     close(fds[0]);
     close(fds[1]);
@@ -146,16 +87,17 @@ WORLD_TEST(silence_after_unwatch)
 {
     int fds[2], others;
     net_local_pair(SOCK_STREAM, fds);
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 1)), 0);
     CHECK_EQ(write(fds[1], "x", 1), 1);
-    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
-    CHECK_EQ(look(w, now(w) + HK_MS(5), ticket(fds[0], 1), &others), 0);
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 1));
+    CHECK_EQ(world_look(w, world_now(w) + HK_MS(5), world_ticket(fds[0], 1), &others), 0);
     CHECK_EQ(others, 0);
     /* The same number again is another file: only the new ticket comes. */
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 2)), 0);
-    CHECK_EQ(look(w, now(w) + HK_SEC(5), ticket(fds[0], 2), &others), HK__READABLE);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 2)), 0);
+    CHECK_EQ(world_look(w, world_now(w) + HK_SEC(5), world_ticket(fds[0], 2), &others),
+             HK__READABLE);
     CHECK_EQ(others, 0);
-    w->table->unwatch(w, fds[0], ticket(fds[0], 2));
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 2));
     close(fds[0]);
     close(fds[1]);
 }
@@ -165,12 +107,12 @@ WORLD_TEST(duplicate_is_no_ghost)
 {
     int fds[2], others;
     net_local_pair(SOCK_STREAM, fds);
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 1)), 0);
     int copy = dup(fds[0]);
-    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 1));
     close(fds[0]);
     CHECK_EQ(write(fds[1], "x", 1), 1);
-    CHECK_EQ(look(w, now(w) + HK_MS(5), ticket(fds[0], 1), &others), 0);
+    CHECK_EQ(world_look(w, world_now(w) + HK_MS(5), world_ticket(fds[0], 1), &others), 0);
     CHECK_EQ(others, 0);
     close(copy);
     close(fds[1]);
@@ -181,15 +123,15 @@ WORLD_TEST(number_reused_behind_its_back)
 {
     int fds[2], again[2];
     net_local_pair(SOCK_STREAM, fds);
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 1)), 0);
     close(fds[0]);
     close(fds[1]);
     net_local_pair(SOCK_STREAM, again);
     CHECK_EQ(again[0], fds[0]);
-    CHECK_EQ(w->table->watch(w, again[0], HK__READABLE, ticket(again[0], 1)), 0);
+    CHECK_EQ(w->table->watch(w, again[0], HK__READABLE, world_ticket(again[0], 1)), 0);
     CHECK_EQ(write(again[1], "x", 1), 1);
-    CHECK_EQ(look_for(w, ticket(again[0], 1), HK__READABLE), HK__READABLE);
-    w->table->unwatch(w, again[0], ticket(again[0], 1));
+    CHECK_EQ(world_look_for(w, world_ticket(again[0], 1), HK__READABLE), HK__READABLE);
+    w->table->unwatch(w, again[0], world_ticket(again[0], 1));
     close(again[0]);
     close(again[1]);
 }
@@ -198,10 +140,10 @@ WORLD_TEST(what_cannot_be_watched)
 {
     char path[] = "/tmp/hocket-test-XXXXXX";
     int fd = mkstemp(path);
-    CHECK_EQ(w->table->watch(w, fd, HK__READABLE, ticket(fd, 1)), -EPERM);
+    CHECK_EQ(w->table->watch(w, fd, HK__READABLE, world_ticket(fd, 1)), -EPERM);
     close(fd);
     unlink(path);
-    CHECK_EQ(w->table->watch(w, 999, HK__READABLE, ticket(999, 1)), -EBADF);
+    CHECK_EQ(w->table->watch(w, 999, HK__READABLE, world_ticket(999, 1)), -EBADF);
 }
 
 WORLD_TEST(more_events_than_fit)
@@ -211,7 +153,7 @@ WORLD_TEST(more_events_than_fit)
     for (int i = 0; i < 10; i++) {
         net_local_pair(SOCK_STREAM, fds[i]);
         CHECK_EQ(write(fds[i][1], "x", 1), 1);
-        CHECK_EQ(w->table->watch(w, fds[i][0], HK__READABLE, ticket(fds[i][0], 5)), 0);
+        CHECK_EQ(w->table->watch(w, fds[i][0], HK__READABLE, world_ticket(fds[i][0], 5)), 0);
     }
     hk__event events[3];
     for (int count, turn = 0; turn < 10 && (count = w->table->wait(w, events, 3, 0)) > 0; turn++) {
@@ -222,10 +164,121 @@ WORLD_TEST(more_events_than_fit)
     }
     for (int i = 0; i < 10; i++) {
         CHECK(seen[i]);
-        w->table->unwatch(w, fds[i][0], ticket(fds[i][0], 5));
+        w->table->unwatch(w, fds[i][0], world_ticket(fds[i][0], 5));
         close(fds[i][0]);
         close(fds[i][1]);
     }
+}
+
+/* More than a small ring has room for, twice: what the kernel could not say at once it says later,
+ * and goes on watching. */
+WORLD_TEST(more_readiness_than_room)
+{
+    enum { PAIRS = 60 };
+    static int fds[PAIRS][2];
+    char c;
+    for (int i = 0; i < PAIRS; i++) {
+        net_local_pair(SOCK_STREAM, fds[i]);
+        CHECK_EQ(w->table->watch(w, fds[i][0], HK__READABLE, world_ticket(fds[i][0], 5)), 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        static bool seen[PAIRS];
+        int count = 0;
+        memset(seen, 0, sizeof seen);
+        for (int i = 0; i < PAIRS; i++) CHECK_EQ(write(fds[i][1], "x", 1), 1);
+        for (int64_t limit = world_now(w) + HK_SEC(5); count < PAIRS && world_now(w) < limit;) {
+            hk__event events[16];
+            int got = w->table->wait(w, events, 16, limit);
+            for (int e = 0; e < got; e++) {
+                int i = 0;
+                while ((uint32_t)fds[i][0] != events[e].ticket.slot) i++;
+                count += !seen[i];
+                seen[i] = true;
+            }
+        }
+        CHECK_EQ(count, PAIRS);
+        for (int i = 0; i < PAIRS; i++) CHECK_EQ(read(fds[i][0], &c, 1), 1);
+    }
+    for (int i = 0; i < PAIRS; i++) {
+        w->table->unwatch(w, fds[i][0], world_ticket(fds[i][0], 5));
+        close(fds[i][0]);
+        CHECK_EQ(recv(fds[i][1], &c, 1, MSG_DONTWAIT), 0); /* it really is closed */
+        close(fds[i][1]);
+    }
+}
+
+/* With an event on its way, too. */
+WORLD_TEST(unwatch_lets_go_of_the_file)
+{
+    char c;
+    for (int event = 0; event < 2; event++) {
+        for (unsigned directions = 1; directions <= 3; directions++) {
+            int fds[2];
+            net_tcp_pair(fds);
+            hk__ticket t = world_ticket(fds[0], directions);
+            CHECK_EQ(w->table->watch(w, fds[0], directions, t), 0);
+            CHECK_EQ(w->table->watch(w, fds[0], directions, t), 0);
+            if (event) {
+                CHECK_EQ(write(fds[1], "x", 1), 1);
+                CHECK_EQ(recv(fds[0], &c, 1, 0), 1);
+            }
+            w->table->unwatch(w, fds[0], t);
+            close(fds[0]);
+            CHECK(world_is_readable(fds[1], 1000));
+            CHECK_EQ(recv(fds[1], &c, 1, MSG_DONTWAIT), 0);
+            close(fds[1]);
+        }
+    }
+}
+
+WORLD_TEST(unwatched_port_is_free)
+{
+    struct sockaddr_in address;
+    int fd = net_listen(&address, 1), again = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_EQ(w->table->watch(w, fd, HK__READABLE, world_ticket(fd, 1)), 0);
+    w->table->unwatch(w, fd, world_ticket(fd, 1));
+    close(fd);
+    CHECK_EQ(bind(again, (struct sockaddr *)&address, sizeof address), 0);
+    close(again);
+}
+
+TEST(destroyed_world_lets_go_of_files)
+{
+    for (unsigned entries = 0; entries <= 8; entries += 8) {
+        hk__world *w = world_open(hk__world_uring, entries);
+        int fds[2];
+        char c;
+        if (w == NULL) return;
+        net_local_pair(SOCK_STREAM, fds);
+        CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE | HK__WRITABLE, world_ticket(fds[0], 1)),
+                 0);
+        w->table->destroy(w);
+        close(fds[0]);
+        CHECK_EQ(recv(fds[1], &c, 1, MSG_DONTWAIT), 0);
+        close(fds[1]);
+    }
+}
+
+/* The number is another file while an event of the old one is on its way. */
+WORLD_TEST(number_reused_with_events_in_flight)
+{
+    for (uint32_t generation = 1; generation < 200; generation++) {
+        int fds[2];
+        hk__event events[8];
+        net_local_pair(SOCK_STREAM, fds);
+        hk__ticket t = world_ticket(fds[0], generation);
+        CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
+        int count = generation % 3 == 0 ? w->table->wait(w, events, 8, 0) : 0;
+        CHECK_EQ(count, 0); /* nothing is there: whatever were told would be of the one before */
+        CHECK_EQ(write(fds[1], "x", 1), 1);
+        if (generation % 2 == 0) world_look_for(w, t, HK__READABLE);
+        if (generation % 5 == 0) CHECK_EQ(write(fds[1], "y", 1), 1);
+        w->table->unwatch(w, fds[0], t);
+        close(fds[0]);
+        close(fds[1]);
+    }
+    hk__event events[8];
+    CHECK_EQ(w->table->wait(w, events, 8, 0), 0);
 }
 
 /* ---- time ---- */
@@ -235,31 +288,36 @@ WORLD_TEST(wait_is_never_early)
     static const int64_t durations[] = { 1, 1000, 50000, 999999, HK_MS(1), 1000001, HK_MS(3) };
     for (int round = 0; round < 20; round++) {
         for (size_t i = 0; i < HK_LEN(durations); i++) {
-            int64_t until = now(w) + durations[i];
-            CHECK_EQ(look(w, until, ticket(0, 0), NULL), 0);
-            CHECK(now(w) >= until);
+            int64_t until = world_now(w) + durations[i];
+            CHECK_EQ(world_look(w, until, world_ticket(0, 0), NULL), 0);
+            CHECK(world_now(w) >= until);
         }
     }
 }
 
 WORLD_TEST(a_time_that_is_over_is_no_wait)
 {
-    int64_t before = now(w);
+    int64_t before = world_now(w);
     for (int i = 0; i < 100; i++) {
-        look(w, 0, ticket(0, 0), NULL);
-        look(w, 1, ticket(0, 0), NULL);
-        look(w, before, ticket(0, 0), NULL);
+        world_look(w, 0, world_ticket(0, 0), NULL);
+        world_look(w, 1, world_ticket(0, 0), NULL);
+        world_look(w, before, world_ticket(0, 0), NULL);
     }
-    CHECK(now(w) - before < HK_SEC(1));
+    CHECK(world_now(w) - before < HK_SEC(1));
+}
+
+static void slack_is_none(hk__world *w)
+{
+    (void)w;
+    CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 1);
 }
 
 TEST(timer_slack_is_given_back)
 {
-    hk__world *w;
     int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
-    if (!CHECK_EQ(hk__world_epoll(0, &w), 0)) return;
-    CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 1);
-    w->table->destroy(w);
+    world_run(world_open(hk__world_epoll, 0), slack_is_none);
+    CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), before);
+    world_run(world_open(hk__world_uring, 0), slack_is_none);
     CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), before);
 }
 
@@ -284,9 +342,9 @@ WORLD_TEST(wake_before_the_wait)
     w->table->wake(w);
     w->table->wake(w);
     CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0); /* returns, and shows no event */
-    int64_t until = now(w) + HK_MS(3);
+    int64_t until = world_now(w) + HK_MS(3);
     CHECK_EQ(w->table->wait(w, events, 4, until), 0); /* both are used up */
-    CHECK(now(w) >= until);
+    CHECK(world_now(w) >= until);
 }
 
 struct waker {
@@ -341,40 +399,110 @@ WORLD_TEST(wake_does_not_hide_events)
 {
     int fds[2];
     net_local_pair(SOCK_STREAM, fds);
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 1)), 0);
     for (int i = 0; i < 10; i++) {
         w->table->wake(w);
         CHECK_EQ(write(fds[1], "x", 1), 1);
-        CHECK_EQ(look_for(w, ticket(fds[0], 1), HK__READABLE), HK__READABLE);
+        CHECK_EQ(world_look_for(w, world_ticket(fds[0], 1), HK__READABLE), HK__READABLE);
     }
-    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 1));
     close(fds[0]);
     close(fds[1]);
 }
 
-static bool is_readable(int fd, int milliseconds)
+static hk__world *woken_by_signal;
+
+static void wake_in_handler(int signal)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    return poll(&p, 1, milliseconds) == 1;
+    (void)signal;
+    errno = 12345;
+    woken_by_signal->table->wake(woken_by_signal);
+    CHECK_EQ(errno, 12345);
+}
+
+/* Before the wait, so that the interruption cannot be what ends it; and during it. */
+WORLD_TEST(wake_from_a_signal_handler)
+{
+    struct sigaction sa = { .sa_handler = wake_in_handler, .sa_flags = SA_RESTART };
+    struct itimerval once = { { 0, 0 }, { 0, 1000 } };
+    hk__event events[4];
+    woken_by_signal = w;
+    sigaction(SIGALRM, &sa, NULL);
+    for (int i = 0; i < 20; i++) {
+        raise(SIGALRM);
+        CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0);
+        setitimer(ITIMER_REAL, &once, NULL);
+        CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0);
+        w->table->wait(w, events, 4, 0); /* an interruption, and its wake, may be two */
+    }
+}
+
+WORLD_TEST(peek_shows_events)
+{
+    int fds[2];
+    hk__event events[4];
+    net_local_pair(SOCK_STREAM, fds);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 3)), 0);
+    for (int i = 0; i < 100; i++) CHECK_EQ(w->table->peek(w, events, 4), 0);
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    int64_t limit = world_now(w) + HK_SEC(5);
+    int count = 0;
+    while (count == 0 && world_now(w) < limit) count = w->table->peek(w, events, 4);
+    CHECK_EQ(count, 1);
+    CHECK_EQ(events[0].ticket.slot, fds[0]);
+    CHECK_EQ(events[0].ticket.generation, 3);
+    CHECK_EQ(events[0].kind, HK__EVENT_READY);
+    CHECK_EQ(events[0].ready, HK__READABLE);
+    CHECK_EQ(w->table->peek(w, events, 4), 0);
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 3));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* The child gives back what it inherited, and the parent does not notice. */
+WORLD_TEST(inherited_by_a_child)
+{
+    int fds[2], status;
+    hk__event events[4];
+    net_local_pair(SOCK_STREAM, fds);
+    hk__ticket t = world_ticket(fds[0], 1);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            int fd = w->table->descriptor(w);
+            w->table->inherited(w);
+            _exit(fcntl(fd, F_GETFD) < 0 ? 0 : 1);
+        }
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK_EQ(status, 0);
+        w->table->wake(w);
+        CHECK_EQ(w->table->wait(w, events, 4, INT64_MAX), 0);
+        CHECK_EQ(write(fds[1], "x", 1), 1);
+        CHECK_EQ(world_look_for(w, t, HK__READABLE), HK__READABLE);
+    }
+    w->table->unwatch(w, fds[0], t);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 WORLD_TEST(descriptor_tells_a_foreign_loop)
 {
     int fds[2], fd = w->table->descriptor(w);
     hk__event events[4];
-    CHECK(!is_readable(fd, 0));
+    CHECK(!world_is_readable(fd, 0));
     w->table->wake(w);
-    CHECK(is_readable(fd, 1000));
+    CHECK(world_is_readable(fd, 1000));
     CHECK_EQ(w->table->wait(w, events, 4, 0), 0);
-    CHECK(!is_readable(fd, 0));
+    CHECK(!world_is_readable(fd, 0));
     net_local_pair(SOCK_STREAM, fds);
-    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, ticket(fds[0], 1)), 0);
-    CHECK(!is_readable(fd, 0));
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, world_ticket(fds[0], 1)), 0);
+    CHECK(!world_is_readable(fd, 0));
     CHECK_EQ(write(fds[1], "x", 1), 1);
-    CHECK(is_readable(fd, 1000));
-    CHECK_EQ(look(w, 0, ticket(fds[0], 1), NULL), HK__READABLE);
-    CHECK(!is_readable(fd, 0));
-    w->table->unwatch(w, fds[0], ticket(fds[0], 1));
+    CHECK(world_is_readable(fd, 1000));
+    CHECK_EQ(world_look(w, 0, world_ticket(fds[0], 1), NULL), HK__READABLE);
+    CHECK(!world_is_readable(fd, 0));
+    w->table->unwatch(w, fds[0], world_ticket(fds[0], 1));
     close(fds[0]);
     close(fds[1]);
 }
@@ -396,7 +524,7 @@ static void never_waits(hk__world *w, int in, int out)
     int64_t n;
     CHECK_EQ(direct(w, HK__DIRECT_READ, in, buf, sizeof buf), -EAGAIN);
     CHECK_EQ(direct(w, HK__DIRECT_WRITE, out, (void *)"abc", 3), 3);
-    CHECK(is_readable(in, 1000));
+    CHECK(world_is_readable(in, 1000));
     CHECK_EQ(direct(w, HK__DIRECT_READ, in, buf, sizeof buf), 3);
     CHECK_EQ(direct(w, HK__DIRECT_READ, in, buf, sizeof buf), -EAGAIN);
     int writes = 0;
@@ -477,7 +605,7 @@ static bool spent_after_a_short_read(hk__world *w, int in, int out)
     struct iovec one = { buf, sizeof buf };
     hk__direct d = { .kind = HK__DIRECT_READ, .fd = in, .vector = &one, .count = 1 };
     CHECK_EQ(write(out, "abc", 3), 3);
-    CHECK(is_readable(in, 1000));
+    CHECK(world_is_readable(in, 1000));
     CHECK_EQ(w->table->direct(w, &d), 3);
     bool spent = d.spent;
     close(in);
@@ -500,19 +628,29 @@ WORLD_TEST(direct_knows_when_short_is_empty)
     CHECK(!spent_after_a_short_read(w, fds[0], fds[1]));
 }
 
-TEST(epoll_world_without_descriptors_leaks_none)
+static void no_descriptors_left(int (*open)(unsigned entries, hk__world **ret_world), int needed)
 {
     struct rlimit old, low;
     getrlimit(RLIMIT_NOFILE, &old);
     int next = dup(0);
     close(next);
-    for (int room = 0; room < 2; room++) {
+    for (int room = 0; room < needed; room++) {
         hk__world *w = NULL;
         low = (struct rlimit){ (rlim_t)(next + room), old.rlim_max };
         setrlimit(RLIMIT_NOFILE, &low);
-        int r = hk__world_epoll(0, &w);
+        int r = open(0, &w);
         setrlimit(RLIMIT_NOFILE, &old);
         CHECK_EQ(r, -EMFILE);
         CHECK(w == NULL);
     }
+}
+
+TEST(epoll_world_without_descriptors_leaks_none) { no_descriptors_left(hk__world_epoll, 2); }
+
+TEST(uring_world_without_descriptors_leaks_none)
+{
+    hk__world *w = world_open(hk__world_uring, 0);
+    if (w == NULL) return;
+    w->table->destroy(w);
+    no_descriptors_left(hk__world_uring, 3);
 }
