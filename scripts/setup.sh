@@ -12,7 +12,7 @@ case "${1:-run}" in
 run) ;;
 test|test-all)
     packages+=" clang clang-format clang-format-14 libclang-rt-14-dev valgrind gdb"
-    packages+=" netcat-openbsd curl wrk python3 binutils"
+    packages+=" netcat-openbsd curl wrk iperf3 python3 binutils"
     commands+=" clang clang-format-14 python3 nm"
     ;;
 *)

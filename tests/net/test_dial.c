@@ -169,6 +169,7 @@ TASK_TEST(dial_the_first_that_answers_wins)
     struct refusing r = refusing();
     struct silent s = silent();
     HK_FD(listener, net_listen(&good_in, 5));
+    CHECK(listener >= 0);
     int before = open_fds();
     list[0] = r.addr;
     list[1] = s.addr;
