@@ -9,25 +9,23 @@ seeded faults (fake_server.py): the test of each fault must find it, and without
 import os
 import random
 import re
-import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
-FACTOR = int(os.environ.get("TIME_FACTOR", "1"))
-WRAPPER = shlex.split(os.environ.get("WRAPPER", ""))
-SECONDS = 10 * FACTOR
+import examples_net  # its tests register themselves
+import exampleslib
+from exampleslib import (BUILD, FACTOR, HERE, ROOT, SECONDS, WRAPPER, Problem, Program, client,
+                         curl, current, equal, example, match, nc, read_all, run, test, tests,
+                         wait_for)
+
 FAULTS = {"echo": "echoes", "status": "ends_cleanly", "late": "ends_cleanly",
           "reset": "survives_resets", "table": "shows_its_tasks",
           "head": "answers_head_without_a_body", "garbage": "refuses_garbage",
@@ -35,102 +33,7 @@ FAULTS = {"echo": "echoes", "status": "ends_cleanly", "late": "ends_cleanly",
           "option": "reads_its_options", "totals": "echoes", "stderr": "ends_cleanly",
           "many": "serves_many_at_once"}
 
-tests = []
-current = threading.local()  # .fault: what the fake server is to do wrong
 server_command = WRAPPER + [os.path.join(BUILD, "examples/server")]
-
-
-class Problem(Exception):
-    """A test has failed: what was seen."""
-
-
-def test(function):
-    tests.append(function)
-    return function
-
-
-def equal(got, wanted, what):
-    if got != wanted:
-        raise Problem("%s: wanted %.200r, got %.200r" % (what, wanted, got))
-
-
-def match(pattern, text, what):
-    found = re.search(pattern, text)
-    if not found:
-        raise Problem("%s: no %r in %.300r" % (what, pattern, text))
-    return found
-
-
-def wait_for(predicate, what):
-    """Until the predicate gives something true."""
-    limit = time.monotonic() + SECONDS
-    while time.monotonic() < limit:
-        result = predicate()
-        if result:
-            return result
-        time.sleep(0.01)
-    raise Problem("waited in vain for " + what)
-
-
-def environment():
-    return dict(os.environ, FAULT=current.fault)
-
-
-def run(*command, data=None):
-    """A command's (status, stdout, stderr); a time limit for all."""
-    result = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, check=False,
-                            env=environment())
-    return result.returncode, result.stdout, result.stderr.decode("utf-8", "replace")
-
-
-def example(name, *args):
-    """Runs an example to its end; what it prints."""
-    status, out, errors = run(*WRAPPER, os.path.join(BUILD, name), *args)
-    equal((status, errors), (0, ""), name)
-    return out.decode()
-
-
-def nc(port, data=b""):
-    """What a service answers to these bytes and the end of them."""
-    return run("nc", "-N", "127.0.0.1", str(port), data=data)[1]
-
-
-def curl(port, *args, path="/"):
-    return run("curl", "-sS", *args, "http://127.0.0.1:%d%s" % (port, path))[1].decode()
-
-
-class Program:
-    """A process in the background; what it prints goes to files that can be read meanwhile."""
-
-    def __init__(self, *command):
-        self.files = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.files[0],
-                                        stderr=self.files[1], env=environment())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        for file in self.files:
-            file.close()
-
-    def printed(self, which=0):
-        size = os.fstat(self.files[which].fileno()).st_size
-        return os.pread(self.files[which].fileno(), size, 0).decode("utf-8", "replace")
-
-    def wait_print(self, pattern):
-        return wait_for(lambda: re.search(pattern, self.printed()), "%r on stdout" % pattern)
-
-    def finish(self, what):
-        """Waits for the end, which must be a clean one."""
-        try:
-            status = self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Problem("%s does not end" % what) from None
-        equal((status, self.printed(1)), (0, ""), what)
-        return self.printed()
 
 
 class Server(Program):
@@ -174,19 +77,6 @@ class Table(HTMLParser):
     def handle_data(self, data):
         if self.in_body and self.rows and self.rows[-1]:
             self.rows[-1][-1] += data.strip("\n")
-
-
-def client(port):
-    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-
-
-def read_all(sock):
-    data = b""
-    while True:
-        more = sock.recv(65536)
-        if not more:
-            return data
-        data += more
 
 
 # ---- The server ----
@@ -758,158 +648,6 @@ def echo_object():
     echo_server("echo_object", bytes.upper)
 
 
-# ---- The proxy ----
-
-class Proxy(Program):
-    def __init__(self, target, listen="tcp:127.0.0.1:0"):
-        super().__init__(*WRAPPER, os.path.join(BUILD, "examples/proxy"), listen, target)
-        self.port = self.wait_print(r"listening on (?:127\.0\.0\.1:)?(\S+)\n").group(1)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.finish("the proxy").splitlines()[1:]
-
-
-def serve_files(root):
-    """Python's own HTTP server, on a port that is free."""
-    return Program(sys.executable, "-u", "-c",
-                   "import functools, http.server as h; h.test(functools.partial("
-                   "h.SimpleHTTPRequestHandler, directory=%r), h.ThreadingHTTPServer, "
-                   "port=0, bind='127.0.0.1')" % root)
-
-
-@test
-def proxy_passes_http_on():
-    data = random.Random(2).randbytes(3000000)
-    with tempfile.TemporaryDirectory() as root, serve_files(root) as server:
-        with open(os.path.join(root, "file"), "wb") as file:
-            file.write(data)
-        port = server.wait_print(r"port (\d+) ").group(1)
-        with Proxy("tcp:localhost:" + port) as proxy:
-            url = "http://127.0.0.1:%s/file" % proxy.port
-            equal(run("curl", "-sS", url)[1], data, "a file")
-            status, out, _ = run("curl", "-sS", "-Z", "--parallel-max", "20", "-o", os.devnull,
-                                 "-w", "%{size_download}\n", url + "?[1-20]")
-            equal((status, out), (0, b"%d\n" % len(data) * 20), "twenty at once")
-            lines = proxy.stop()
-            for line in lines:
-                match(r"^127\.0\.0\.1:\d+: \d+ bytes there, \d+ back", line, "a line")
-
-
-@test
-def proxy_passes_half_closes_on():
-    """nc -N ends its direction and then reads on: the answer comes after the end."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory() as root:
-        where = os.path.join(root, "socket")
-        with Proxy("tcp:127.0.0.1:%d" % listener.getsockname()[1], "unix:" + where) as proxy:
-            def answer():
-                peer = listener.accept()[0]
-                peer.sendall(read_all(peer)[::-1])
-                peer.close()
-            thread = threading.Thread(target=answer)
-            thread.start()
-            equal(run("nc", "-N", "-U", where, data=b"hello" * 9999)[1], b"olleh" * 9999, "nc")
-            thread.join()
-            equal(proxy.stop(), [": 49995 bytes there, 49995 back"], "the line")
-
-
-@test
-def proxy_is_in_time():
-    """Small pieces pass at once, in both directions; a reset of either side ends the other."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        with Proxy("tcp:127.0.0.1:%d" % listener.getsockname()[1]) as proxy:
-            for closes_first in (0, 1):
-                pair = [client(int(proxy.port)), listener.accept()[0]]
-                for i in range(50):
-                    pair[i % 2].sendall(b"%d" % i)
-                    equal(pair[1 - i % 2].recv(10), b"%d" % i, "piece %d" % i)
-                pair[closes_first].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                              b"\1\0\0\0\0\0\0\0")
-                pair[closes_first].close()
-                pair[1 - closes_first].settimeout(SECONDS)
-                try:
-                    equal(pair[1 - closes_first].recv(1), b"", "the end")
-                except ConnectionResetError:
-                    pass
-                pair[1 - closes_first].close()
-            lines = proxy.stop()
-            equal(len(lines), 2, "lines")
-
-
-@test
-def proxy_has_nobody_to_talk_to():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = "tcp:127.0.0.1:%d" % listener.getsockname()[1]
-    with Proxy(address) as proxy, client(int(proxy.port)) as c:
-        equal(read_all(c), b"", "the end at the client")
-        match("^dial %s: Connection refused" % address, proxy.stop()[0], "the line")
-    for args, wanted in ((["--help"], 0), ([], 2), (["x", "y"], 1), (["tcp:127.0.0.1:0"], 2)):
-        status, out, errors = run(*WRAPPER, os.path.join(BUILD, "examples/proxy"), *args)
-        equal(status, wanted, "proxy " + " ".join(args))
-        match("LISTEN TARGET|address 'x'", out.decode() + errors, "what it says")
-
-
-@test
-def proxy_carries_iperf3():
-    if run("sh", "-c", "command -v iperf3")[0] != 0:
-        return  # an extra: setup.sh installs it where it may
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = str(listener.getsockname()[1])
-    with Program("iperf3", "-s", "-1", "--forceflush", "-B", "127.0.0.1", "-p", port) as server:
-        wait_for(lambda: "listening" in server.printed(), "iperf3")
-        with Proxy("tcp:127.0.0.1:" + port) as proxy:
-            status, out, errors = run("iperf3", "-c", "127.0.0.1", "-p", proxy.port, "-n", "20M",
-                                      "-P", "3", "--bidir", "-f", "m")
-            equal((status, errors), (0, ""), "iperf3: " + out.decode()[-100:])
-            proxy.stop()
-
-
-# ---- The port scanner ----
-
-def listening_ports():
-    """Ports of 127.0.0.1 that somebody listens on, as the kernel lists them."""
-    with open("/proc/net/tcp", encoding="ascii") as file:
-        rows = [line.split() for line in file.readlines()[1:]]
-    return {int(row[1].split(":")[1], 16) for row in rows
-            if row[3] == "0A" and row[1].split(":")[0] in ("0100007F", "00000000")}
-
-
-@test
-def ports_finds_who_listens():
-    with socket.create_server(("127.0.0.1", 0)) as one, \
-            socket.create_server(("127.0.0.1", 0)) as two:
-        mine = {sock.getsockname()[1] for sock in (one, two)}
-        before = listening_ports()
-        low, high = (1, 65535) if FACTOR == 1 else (min(mine), min(mine) + 200)
-        name = os.path.join(BUILD, "examples/ports")
-        status, out, errors = run(*WRAPPER, name, "127.0.0.1", "%d-%d" % (low, high), "200")
-        equal((status, errors), (0, ""), "ports")
-        lines = out.decode().splitlines()
-        found = {int(line) for line in lines[:-1]}
-        sure = {port for port in before & listening_ports() if low <= port <= high}
-        possible = before | listening_ports()
-        if not sure <= found:
-            raise Problem("not found: %s" % (sure - found))
-        if FACTOR == 1 and not mine <= found:
-            raise Problem("the test's own ports are not found")
-        match(r"^%d of %d ports are open$" % (len(found), high - low + 1), lines[-1], "the sum")
-        if len(found - possible) > 5:  # other tests open and close listeners meanwhile
-            raise Problem("found: %s" % sorted(found - possible))
-
-
-@test
-def ports_reads_its_options():
-    name = os.path.join(BUILD, "examples/ports")
-    for args, wanted in ((["--help"], 0), ([], 2), (["localhost", "x"], 2),
-                         (["localhost", "5-4"], 2), (["localhost", "1-65536"], 2),
-                         (["localhost", "1-2", "0"], 2),
-                         (["a b", "1-2"], 1)):
-        status, out, errors = run(*WRAPPER, name, *args)
-        equal(status, wanted, "ports " + " ".join(args))
-        match("usage|no name of a host", out.decode() + errors, "what it says")
-    equal(example("examples/ports", "localhost", "1"), "0 of 1 ports are open\n", "one port")
-
-
 # ---- Others ----
 
 @test
@@ -1001,8 +739,7 @@ def run_tests(jobs, workers):
 
 
 def self_test():
-    global SECONDS
-    SECONDS = 7
+    exampleslib.SECONDS = 7
     server_command[:] = [sys.executable, os.path.join(HERE, "fake_server.py")]
     by_name = {function.__name__: function for function in tests}
     jobs = [(by_name["server_" + name], fault) for fault, name in FAULTS.items()]
