@@ -648,6 +648,97 @@ def echo_object():
     echo_server("echo_object", bytes.upper)
 
 
+# ---- Following logs, running programs ----
+
+LOG_SCRIPT = r"""
+set -e
+cd "$1"
+echo one >> a.log; echo b1 >> b.log
+sleep 0.1
+mv a.log a.log.1; echo two >> a.log.1; sleep 0.05; echo three > a.log; echo four >> a.log
+sleep 0.1
+: > b.log; echo b2 >> b.log
+sleep 0.1
+mv a.log a.log.2; printf 'fi' > a.log; sleep 0.05; printf 've\nsix\n' >> a.log
+echo c1 > c.log; echo other > other
+sleep 0.1
+rm a.log; echo seven > a.log
+sleep 0.1
+printf 'no newline' >> b.log; sleep 0.05; mv b.log b.log.1; echo b3 > b.log
+"""
+
+
+@test
+def follow_log_follows():
+    """Moves and cuts as logrotate makes them; writes by a shell."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.path.join(folder, name) for name in ("a.log", "b.log", "c.log")]
+        for name in names[:2]:
+            with open(name, "w", encoding="utf-8") as log:
+                log.write("before\n")
+        command = WRAPPER + [os.path.join(BUILD, "examples/follow_log")]
+        with Program(*command, *names) as program:
+            wait_for(lambda: "following 3 files" in program.printed(1), "the start")
+            equal(run("sh", "-c", LOG_SCRIPT, "sh", folder)[0], 0, "the script")
+            wait_for(lambda: "b3\n" in program.printed(), "the last line")
+            program.process.send_signal(signal.SIGTERM)
+            equal(program.process.wait(SECONDS), 0, "follow_log")
+            lines = program.printed().replace(folder + "/", "").splitlines()
+            for name, wanted in (("a.log", "one two three four five six seven"),
+                                 ("b.log", "b1 b2 no_newline b3"), ("c.log", "c1")):
+                got = [line.split(": ", 1)[1].replace(" ", "_") for line in lines
+                       if line.startswith(name)]
+                equal(" ".join(got), wanted, name)
+            match("12 lines, 5 new files, 1 cut short", program.printed(1), "the summary")
+
+
+@test
+def follow_log_runs_a_command():
+    with tempfile.TemporaryDirectory() as folder:
+        log, out = os.path.join(folder, "a.log"), os.path.join(folder, "out")
+        command = WRAPPER + [os.path.join(BUILD, "examples/follow_log")]
+        with Program(*command, "-g", "bad", "-x", "cat >> %s; echo >> %s" % (out, out),
+                     log) as program:
+            wait_for(lambda: "following 1 files" in program.printed(1), "the start")
+            with open(log, "w", encoding="utf-8") as file:
+                file.write("good 1\nbad 1\ngood 2\nbad 2\n")
+            wait_for(lambda: os.path.exists(out) and os.path.getsize(out) == 12, "the commands")
+            program.process.send_signal(signal.SIGINT)
+            equal(program.process.wait(SECONDS), 0, "follow_log")
+            with open(out, encoding="utf-8") as file:
+                equal(file.read(), "bad 1\nbad 2\n", "what the command got")
+            equal(program.printed().count("\n"), 2, "lines")
+
+
+@test
+def follow_log_reads_its_options():
+    name = os.path.join(BUILD, "examples/follow_log")
+    status, out, _ = run(*WRAPPER, name, "--help")
+    equal(status, 0, "--help")
+    match("-x COMMAND", out.decode(), "--help")
+    equal(run(*WRAPPER, name)[0], 2, "no file")
+    status, _, errors = run(*WRAPPER, name, "/no/such/directory/x.log")
+    equal(status, 1, "no directory")
+    match("/no/such/directory/x.log", errors, "stderr")
+
+
+@test
+def filter_filters():
+    name = os.path.join(BUILD, "examples/filter")
+    data = b"some\nlines\n" * 1000
+    equal(run(*WRAPPER, name, "cat", data=data), (0, data, ""), "cat")
+    equal(run(*WRAPPER, name, "sh", "-c", "exit 3", data=data), (3, b"", ""), "a status")
+    equal(run(*WRAPPER, name, "tr", "a-z", "A-Z", data=data)[1], data.upper(), "tr")
+    status, out, _ = run(*WRAPPER, name, "yes", data=b"")
+    equal((status, len(out)), (128 + signal.SIGPIPE, 65536), "one that prints for ever")
+    status, out, errors = run(*WRAPPER, name, "sleep", "100", data=data)
+    equal((status, out), (1, b""), "one that never ends")
+    match("more than two seconds", errors, "stderr")
+    status, out, errors = run(*WRAPPER, name, "no-such-program", data=data)
+    equal((status, out), (1, b""), "none")
+    match("cannot start 'no-such-program'", errors, "stderr")
+
+
 # ---- Others ----
 
 @test
