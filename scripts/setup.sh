@@ -6,7 +6,7 @@
 set -u
 
 packages="gcc g++ meson ninja-build pkg-config libexpat1-dev libhttp-parser-dev liburing-dev"
-packages+=" libuv1-dev make"
+packages+=" libuv1-dev libc-ares-dev make"
 commands="gcc g++ meson ninja pkg-config"
 case "${1:-run}" in
 run) ;;
