@@ -67,7 +67,7 @@ bool hk__descriptor_close_later(hk_sched *s, hk_io_call *close);
 
 /* line.c: calls at the position of a file. */
 struct hk__io;
-/* Others are at it. True: the call may go on; false: it waits for its turn. */
+/* Others are at it. True: the call may go on; false: it waits for its turn, or has failed. */
 bool hk__line_enter(struct hk__io *io);
 /* The call is, or becomes, the first; it has an operation under way. */
 void hk__line_join(struct hk__io *io);

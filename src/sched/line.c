@@ -63,6 +63,10 @@ static bool uses_position(const hk_call *call)
 bool hk__line_enter(struct hk__io *io)
 {
     if (io->d->waiter[0] == io->call || !uses_position(io->call)) return true;
+    if (io->d->closing) {
+        hk_call_complete(io->call, -EBADF);
+        return false;
+    }
     append(io->s, HK_CONTAINER(io->call, hk_io_call, call));
     return false;
 }

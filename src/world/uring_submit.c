@@ -49,6 +49,8 @@ static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operatio
     case HK__OP_TRUNCATE: io_uring_prep_rw(opcode, sqe, o->fd, NULL, 0, (uint64_t)o->offset); break;
     case HK__OP_OPEN:
         io_uring_prep_openat(sqe, AT_FDCWD, o->path, o->flags | O_CLOEXEC, o->mode);
+        /* Else it is tried with O_NONBLOCK first, by which a FIFO opens at once, or fails. */
+        sqe->flags |= IOSQE_ASYNC;
         break;
     case HK__OP_STAT:
         io_uring_prep_statx(sqe, o->fd, o->path, o->flags, STATX_BASIC_STATS | STATX_BTIME,

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and writing files, by many, while tasks are killed: no byte is lost, none is reported that
+ * did not go, and the kernel leaves a buffer alone once the call has returned. */
+#include "support/files.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+
+enum { PAGE = 4096, READERS = 1000 };
+
+static void *page(void)
+{
+    void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) abort();
+    return p;
+}
+
+/* Each page says its number. */
+static int make_pages(struct files *f, int count)
+{
+    int fd = files_make(f);
+    unsigned *buf = page();
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < PAGE / 4; k++) buf[k] = (unsigned)i;
+        CHECK_EQ(pwrite(fd, buf, PAGE, (off_t)i * PAGE), PAGE);
+    }
+    munmap(buf, PAGE);
+    files_forget(fd);
+    return fd;
+}
+
+static int direct_of(struct files *f)
+{
+    return hk_open(files_path(f, "file"), O_RDWR | O_DIRECT, 0);
+}
+
+struct reader {
+    int fd, number;
+    ssize_t n;
+    unsigned *buf;
+    bool right, done;
+};
+
+static void *read_page(void *arg)
+{
+    struct reader *r = arg;
+    r->n = hk_pread(r->fd, r->buf, PAGE, (off_t)r->number * PAGE);
+    r->right = r->n == PAGE;
+    for (int k = 0; k < PAGE / 4 && r->right; k++) r->right = r->buf[k] == (unsigned)r->number;
+    r->done = true;
+    return NULL;
+}
+
+static void read_all_at_once(int fd)
+{
+    static struct reader r[READERS];
+    char *memory = mmap(NULL, (size_t)READERS * PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    hk_tid tid[READERS];
+    for (int i = 0; i < READERS; i++) {
+        r[i] = (struct reader){ .fd = fd, .number = i };
+        r[i].buf = (unsigned *)(void *)(memory + (size_t)i * PAGE);
+        tid[i] = hk_spawn(HK_ROOT, read_page, &r[i]);
+    }
+    int right = 0;
+    for (int i = 0; i < READERS; i++) {
+        hk_task_wait(tid[i], NULL);
+        right += r[i].right;
+    }
+    CHECK_EQ(right, READERS);
+    munmap(memory, (size_t)READERS * PAGE);
+}
+
+TASK_TEST(a_thousand_readers)
+{
+    struct files f;
+    int fd = make_pages(&f, READERS);
+    read_all_at_once(fd);
+    int direct = direct_of(&f);
+    if (direct >= 0) read_all_at_once(direct);
+    if (direct >= 0) hk_close(direct);
+    hk_close(fd);
+    files_close(&f);
+    return NULL;
+}
+
+/* Partly cached: what comes is all of it. */
+TASK_TEST(reads_are_short_at_the_end_alone)
+{
+    struct files f;
+    enum { PAGES = 64 };
+    int fd = make_pages(&f, PAGES);
+    char *buf = malloc(PAGES * PAGE + 100);
+    for (int i = 1; i < PAGES; i += 7) CHECK_EQ(pread(fd, buf, 1, (off_t)i * PAGE), 1);
+    CHECK_EQ(hk_pread(fd, buf, PAGES * PAGE + 100, 10), PAGES * PAGE - 10);
+    files_forget(fd);
+    CHECK_EQ(hk_read(fd, buf, PAGES * PAGE + 100), PAGES * PAGE);
+    CHECK_EQ(hk_read(fd, buf, 1), 0);
+    int direct = direct_of(&f);
+    if (direct >= 0) {
+        unsigned *aligned = page();
+        CHECK_EQ(ftruncate(fd, 3 * PAGE + 100), 0);
+        CHECK_EQ(hk_pread(direct, aligned, PAGE, 2 * PAGE), PAGE);
+        CHECK_EQ(hk_pread(direct, aligned, PAGE, 3 * PAGE), 100);
+        CHECK_EQ(hk_pread(direct, aligned, PAGE, 4 * PAGE), 0);
+        CHECK_EQ(hk_read(direct, aligned, PAGE), PAGE);
+        CHECK_EQ(hk_pread(direct, (char *)aligned + 1, 100, 1), -EINVAL);
+        hk_close(direct);
+        munmap(aligned, PAGE);
+    }
+    free(buf);
+    hk_close(fd);
+    files_close(&f);
+    return NULL;
+}
+
+TASK_TEST(a_file_that_grows)
+{
+    struct files f;
+    char buf[64];
+    int fd = files_make(&f), in = hk_open(files_path(&f, "file"), O_RDONLY, 0);
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ(hk_read(in, buf, sizeof buf), 0);
+        CHECK_EQ(hk_write(fd, "12345", 5), 5);
+        CHECK_EQ(hk_read(in, buf, sizeof buf), 5);
+    }
+    hk_close(in);
+    hk_close(fd);
+    files_close(&f);
+    return NULL;
+}
+
+/* ---- many at one position ---- */
+
+enum { WRITERS = 50, LINES = 10, LINE = 8 };
+
+static void *write_lines(void *arg)
+{
+    struct reader *r = arg;
+    char line[16];
+    for (int i = 0; i < LINES; i++) {
+        snprintf(line, sizeof line, "%03d %03d\n", r->number, i);
+        if (!CHECK_EQ(hk_write(r->fd, line, LINE), LINE)) break;
+    }
+    return NULL;
+}
+
+static char seen[WRITERS][LINES];
+
+static void *read_lines(void *arg)
+{
+    struct reader *r = arg;
+    char line[LINE + 1] = "";
+    int writer, number;
+    while ((r->n = hk_read(r->fd, line, LINE)) > 0) {
+        CHECK_EQ(r->n, LINE);
+        if (CHECK_EQ(sscanf(line, "%d %d", &writer, &number), 2)) seen[writer][number]++;
+    }
+    CHECK_EQ(r->n, 0);
+    return NULL;
+}
+
+static void run_many(int fd, hk_entry *fn)
+{
+    static struct reader r[WRITERS];
+    hk_tid tid[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        r[i] = (struct reader){ .fd = fd, .number = i };
+        tid[i] = hk_spawn(HK_ROOT, fn, &r[i]);
+    }
+    for (int i = 0; i < WRITERS; i++) hk_task_wait(tid[i], NULL);
+}
+
+TASK_TEST(tasks_take_turns_at_a_position)
+{
+    struct files f;
+    int fd = files_make(&f), once = 0;
+    run_many(fd, write_lines);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), WRITERS * LINES * LINE);
+    lseek(fd, 0, SEEK_SET);
+    files_forget(fd);
+    run_many(fd, read_lines);
+    for (int i = 0; i < WRITERS; i++)
+        for (int k = 0; k < LINES; k++) once += seen[i][k] == 1;
+    CHECK_EQ(once, WRITERS * LINES);
+    hk_close(fd);
+    files_close(&f);
+    return NULL;
+}
+
+/* ---- a kill at every point ---- */
+
+struct job {
+    int from, to;
+    off_t done; /* bytes that the task was told of */
+    off_t offset;
+    intptr_t result;
+};
+
+static void *write_pieces(void *arg)
+{
+    struct job *j = arg;
+    char a[1000], b[500];
+    memset(a, 'a', sizeof a);
+    memset(b, 'b', sizeof b);
+    const struct iovec v[] = { { a, sizeof a }, { b, sizeof b } };
+    ssize_t n = 0;
+    for (int i = 0; i < 6 && n >= 0; i++) {
+        n = i % 2 ? hk_writev(j->to, v, 2) : hk_pwritev(j->to, v, 2, j->done);
+        if (n > 0) j->done += n;
+        if (n > 0 && i % 2 == 0) lseek(j->to, j->done, SEEK_SET);
+    }
+    return hk_val(n < 0 ? n : 0);
+}
+
+static void *read_pieces(void *arg)
+{
+    struct job *j = arg;
+    char buf[1500];
+    ssize_t n;
+    while ((n = hk_read(j->from, buf, sizeof buf)) > 0) j->done += n;
+    return hk_val(n);
+}
+
+static void *copy_pieces(void *arg)
+{
+    struct job *j = arg;
+    j->result = hk_file_copy(j->from, j->to, &j->offset);
+    return hk_val(j->result);
+}
+
+/* Runs the job and kills it after k turns of the loop. True: it came to its end before. */
+static bool kill_after(hk_entry *fn, struct job *j, int k)
+{
+    hk_exit end;
+    hk_tid tid = hk_spawn(HK_ROOT, fn, j);
+    for (int i = 0; i < k; i++) hk_sleep(k % 3 ? 1 : HK_US(20));
+    hk_task_kill(tid);
+    if (hk_task_wait(tid, &end) == -ESRCH) return true;
+    return end.how == HK_END_RETURNED;
+}
+
+enum { KILLS = 60 };
+
+TASK_TEST(kill_at_every_point_of_a_write, .seconds = 30)
+{
+    for (int k = 0; k < KILLS; k++) {
+        struct files f;
+        struct stat st;
+        struct job j = { .to = files_make(&f) };
+        kill_after(write_pieces, &j, k);
+        CHECK_EQ(fstat(j.to, &st), 0);
+        if (!CHECK_EQ(st.st_size, j.done)) k = KILLS;
+        hk_close(j.to);
+        files_close(&f);
+    }
+    return NULL;
+}
+
+TASK_TEST(kill_at_every_point_of_a_read)
+{
+    struct files f;
+    int fd = make_pages(&f, 16);
+    for (int k = 0; k < KILLS; k++) {
+        struct job j = { .from = fd };
+        lseek(fd, 0, SEEK_SET);
+        files_forget(fd);
+        kill_after(read_pieces, &j, k);
+        if (!CHECK_EQ(lseek(fd, 0, SEEK_CUR), j.done)) break;
+    }
+    hk_close(fd);
+    files_close(&f);
+    return NULL;
+}
+
+TASK_TEST(kill_at_every_point_of_a_copy, .seconds = 30)
+{
+    struct files f;
+    int from = make_pages(&f, 1024), ended = 0;
+    for (int k = 0; k < 20; k++) {
+        struct job j = { .from = from };
+        struct stat st;
+        j.to = hk_open(files_path(&f, "copy"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        ended += kill_after(copy_pieces, &j, k * 5);
+        CHECK_EQ(fstat(j.to, &st), 0);
+        if (!CHECK_EQ(st.st_size, j.offset)) k = 20;
+        hk_close(j.to);
+    }
+    hk_close(from);
+    files_close(&f);
+    return NULL;
+}
+
+/* ---- the canary ---- */
+
+/* Kills a task that reads into a page, at a moment that moves; when the call has returned, nobody
+ * may touch the page any more. */
+static void *read_and_lock(void *arg)
+{
+    struct reader *r = arg;
+    r->n = r->number >= 0 ? hk_pread(r->fd, r->buf, PAGE, (off_t)r->number * PAGE)
+                          : hk_read(r->fd, r->buf, PAGE);
+    mprotect(r->buf, PAGE, PROT_NONE);
+    r->done = true;
+    return NULL;
+}
+
+static void canary(int fd, bool at_place)
+{
+    int killed = 0, done = 0;
+    for (int i = 0; i < 100; i++) {
+        struct reader r = { .fd = fd, .number = at_place ? i : -1, .buf = page() };
+        hk_tid tid = hk_spawn(HK_ROOT, read_and_lock, &r);
+        if (!at_place) lseek(fd, 0, SEEK_SET);
+        hk_sched_yield();
+        if (i % 4) hk_sleep(i % 4 * 10000);
+        hk_task_kill(tid);
+        hk_task_wait(tid, NULL);
+        CHECK(r.done);
+        CHECK(r.n == PAGE || r.n == -ECANCELED);
+        (*(r.n == PAGE ? &done : &killed))++;
+        if (i % 10 == 0) hk_sleep(HK_US(500)); /* time for a late write */
+        munmap(r.buf, PAGE);
+    }
+    printf("%d killed, %d done\n", killed, done);
+}
+
+TASK_TEST(nobody_touches_a_buffer_after_the_call)
+{
+    struct files f;
+    int fd = make_pages(&f, 100), direct = direct_of(&f);
+    if (direct >= 0) {
+        canary(direct, true);
+        canary(direct, false);
+        hk_close(direct);
+    }
+    canary(fd, true);
+    hk_close(fd);
+    files_close(&f);
+    return NULL;
+}
+
+TASK_TEST(nobody_touches_a_buffer_after_a_receive)
+{
+    int fds[2];
+    net_tcp_pair(fds);
+    for (int i = 0; i < 50; i++) {
+        struct reader r = { .fd = fds[0], .number = -1, .buf = page() };
+        hk_tid tid = hk_spawn(HK_ROOT, read_and_lock, &r);
+        hk_sched_yield();
+        hk_task_kill(tid);
+        hk_task_wait(tid, NULL);
+        CHECK_EQ(r.n, -ECANCELED);
+        CHECK_EQ(write(fds[1], "x", 1), 1);
+        hk_sleep(HK_US(100));
+        char byte;
+        CHECK_EQ(hk_read(fds[0], &byte, 1), 1);
+        munmap(r.buf, PAGE);
+    }
+    hk_close(fds[0]);
+    hk_close(fds[1]);
+    return NULL;
+}
+
+/* ---- no room on the disk ---- */
+
+TASK_TEST(a_full_disk_is_a_short_write_and_then_an_error)
+{
+    struct files f;
+    files_open(&f);
+    if (mount("none", f.folder, "tmpfs", 0, "size=64k") < 0) {
+        files_close(&f);
+        return NULL; /* not ours to mount */
+    }
+    char *buf = calloc(1, 100000);
+    int fd = hk_open(files_path(&f, "file"), O_RDWR | O_CREAT, 0600);
+    ssize_t n = hk_write(fd, buf, 100000);
+    CHECK(n > 0 && n < 100000);
+    CHECK_EQ(hk_write(fd, buf, 100000), -ENOSPC);
+    CHECK_EQ(hk_pread(fd, buf, 100000, 0), n);
+    hk_close(fd);
+    free(buf);
+    CHECK_EQ(umount(f.folder), 0);
+    files_close(&f);
+    return NULL;
+}
+
+/* ---- copies ---- */
+
+static bool same(int a, int b)
+{
+    char x[PAGE], y[PAGE];
+    ssize_t n, m;
+    off_t at = 0;
+    do {
+        n = pread(a, x, sizeof x, at);
+        m = pread(b, y, sizeof y, at);
+        at += n;
+    } while (n > 0 && n == m && memcmp(x, y, (size_t)n) == 0);
+    return n == 0 && m == 0;
+}
+
+TASK_TEST(copies)
+{
+    struct files f;
+    int from = make_pages(&f, 700), fds[2];
+    int to = hk_open(files_path(&f, "copy"), O_RDWR | O_CREAT, 0600);
+    CHECK_EQ(hk_file_copy(from, to, NULL), 0);
+    CHECK(same(from, to));
+    hk_close(to);
+    /* O_APPEND is not for copy_file_range */
+    to = hk_open(files_path(&f, "append"), O_RDWR | O_CREAT | O_APPEND, 0600);
+    off_t at = 100 * PAGE;
+    CHECK_EQ(hk_file_copy(from, to, &at), 0);
+    CHECK_EQ(at, 700 * PAGE);
+    CHECK_EQ(lseek(to, 0, SEEK_END), 600 * PAGE);
+    CHECK_EQ(hk_file_copy(from, to, &at), 0);
+    CHECK_EQ(at, 700 * PAGE);
+    hk_close(to);
+    /* what knows no size, to what is no file */
+    net_pipe(fds);
+    int proc = hk_open("/proc/self/limits", O_RDONLY, 0);
+    char text[4096] = "";
+    CHECK_EQ(hk_file_copy(proc, fds[1], NULL), 0);
+    CHECK(hk_read(fds[0], text, sizeof text) > 100);
+    CHECK(strstr(text, "Max open files") != NULL);
+    CHECK_EQ(hk_file_copy(fds[0], proc, NULL), -ESPIPE);
+    CHECK_EQ(hk_file_copy(from, proc, NULL), -EBADF);
+    CHECK_EQ(hk_file_copy(-1, proc, NULL), -EBADF);
+    CHECK_EQ(hk_file_copy(from, -1, NULL), -EBADF);
+    hk_close(proc);
+    hk_close(fds[0]);
+    hk_close(fds[1]);
+    int full = hk_open("/dev/full", O_WRONLY, 0);
+    at = 0;
+    CHECK_EQ(hk_file_copy(from, full, &at), -ENOSPC);
+    CHECK_EQ(at, 0);
+    hk_close(full);
+    hk_close(from);
+    files_close(&f);
+    return NULL;
+}
