@@ -810,6 +810,65 @@ def api_programs():
           "the loop ends\n", "p12")
 
 
+# ---- hash ----
+
+def hash_of(*arguments, **more):
+    return subprocess.run(WRAPPER + [os.path.join(BUILD, "examples/hash"), *arguments],
+                          capture_output=True, timeout=SECONDS * 3, check=False, **more)
+
+
+def make_tree(folder):
+    """Big, small and empty files, some below folders; every file, in the order of a walk."""
+    names = ["big", "empty", "sub/a", "sub/b/c", "sub/b/d with a blank", "z"]
+    for number, name in enumerate(names):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        size = {"big": 5_000_000, "empty": 0}.get(name, 1000 * number + 17 * number * number)
+        with open(path, "wb") as file:
+            file.write(random.Random(number).randbytes(size))
+    for number in range(200):
+        name = "many/%03d" % number
+        os.makedirs(os.path.join(folder, "many"), exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(b"x" * number * 100)
+        names.append(name)
+    return sorted(names, key=lambda name: name.split("/"))
+
+
+@test
+def hash_as_xxhsum():
+    if not shutil.which("xxhsum"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in make_tree(folder)]
+        wanted = subprocess.run(["xxhsum", "-H1", *paths], capture_output=True, check=True).stdout
+        for tasks in "1", "8", "64":
+            done = hash_of("-j", tasks, folder)
+            equal(done.stdout, wanted, "-j " + tasks)
+            equal((done.returncode, done.stderr), (0, b""), "its end")
+        equal(hash_of(paths[0]).stdout, wanted.split(b"\n")[0] + b"\n", "one file")
+
+
+@test
+def hash_goes_on_after_errors():
+    with tempfile.TemporaryDirectory() as folder:
+        make_tree(folder)
+        os.symlink("/none", os.path.join(folder, "link")) # not followed, not hashed
+        done = hash_of(folder + "/none", folder + "/z", "/proc/self/mem", folder + "/empty")
+        equal(done.returncode, 1, "exit status")
+        match("none: No such file or directory", done.stderr.decode(), "stderr")
+        match("/proc/self/mem: Input/output error", done.stderr.decode(), "stderr")
+        equal(len(done.stdout.splitlines()), 2, "lines")
+
+
+@test
+def hash_reads_its_options():
+    equal(hash_of("--help").returncode, 0, "--help")
+    match("^usage: hash", hash_of("--help").stdout.decode(), "--help")
+    for wrong in [], ["-j"], ["-j", "0", "x"], ["-j", "65", "x"], ["-x"]:
+        equal(hash_of(*wrong).returncode, 2, " ".join(wrong))
+
+
 # ---- Running them ----
 
 def run_test(function, fault=""):
@@ -849,7 +908,7 @@ def is_left_out(name):
     listed = os.path.join(BUILD, "examples/left_out.txt")
     with open(listed, encoding="utf-8") as file:
         left_out = file.read().split()
-    program = {"server": "server", "files": "http_files"}.get(name.split("_")[0])
+    program = {"server": "server", "files": "http_files", "hash": "hash"}.get(name.split("_")[0])
     return program in left_out
 
 

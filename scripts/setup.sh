@@ -6,13 +6,13 @@
 set -u
 
 packages="gcc g++ meson ninja-build pkg-config libexpat1-dev libhttp-parser-dev liburing-dev"
-packages+=" libuv1-dev libc-ares-dev make"
+packages+=" libuv1-dev libc-ares-dev libxxhash-dev make"
 commands="gcc g++ meson ninja pkg-config"
 case "${1:-run}" in
 run) ;;
 test|test-all)
     packages+=" clang clang-format clang-format-14 libclang-rt-14-dev valgrind gdb"
-    packages+=" netcat-openbsd curl wrk iperf3 python3 binutils"
+    packages+=" netcat-openbsd curl xxhash wrk iperf3 python3 binutils"
     commands+=" clang clang-format-14 python3 nm"
     ;;
 *)

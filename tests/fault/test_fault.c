@@ -8,6 +8,7 @@
 #include "harness/harness.h"
 #include "support/faults.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,23 @@ static void *pipes(void *arg)
     return NULL;
 }
 
+static void *nothing(void *arg) { return arg; }
+
+static void *files(void *arg)
+{
+    char buf[64];
+    hk_dir_entry entry;
+    saw(hk_num(hk_offload(nothing, arg)));
+    HK_FD(fd, hk_open("/proc/self/limits", O_RDONLY, 0));
+    saw(fd);
+    saw(hk_read(fd, buf, sizeof buf));
+    saw(hk_pread(fd, buf, sizeof buf, 10));
+    saw(hk_file_copy(fd, -1, NULL) == -EBADF ? 0 : -EIO);
+    HK_DIR(dir, "/dev");
+    saw(hk_dir_next(&dir, &entry));
+    return NULL;
+}
+
 static void post(void *arg) { ++*(int *)arg; }
 static void unhandled(const hk_failure *failure) { saw(failure->error); }
 
@@ -115,6 +133,8 @@ static int scenario(struct listening *l, int *pipe_fds)
     if (s == NULL) return -ENOMEM;
     int posted = 0, made = 0;
     hk_tid r[5];
+    hk_tid f = hk_sched_spawn(s, files, NULL);
+    saw(f);
     made += (r[0] = hk_sched_spawn(s, consumer, NULL)) > 0;
     made += (r[1] = hk_sched_spawn(s, server, l)) > 0;
     made += (r[2] = hk_sched_spawn(s, pipes, pipe_fds)) > 0;

@@ -6,6 +6,7 @@
 #include "support/faults.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -148,3 +149,6 @@ FAILING(int, posix_spawn_file_actions_addopen, ENOMEM, ENOMEM,
         (actions, fd, path, flags, mode))
 FAILING(int, posix_spawn_file_actions_addclosefrom_np, ENOMEM, ENOMEM,
         (posix_spawn_file_actions_t * actions, int fd), (actions, fd))
+FAILING(int, pthread_create, EAGAIN, EAGAIN,
+        (pthread_t * thread, const pthread_attr_t *attributes, void *(*fn)(void *), void *arg),
+        (thread, attributes, fn, arg))
