@@ -190,3 +190,13 @@ void hk__descriptor_event(hk_sched *s, const hk__event *event)
     if (event->ready & (HK__READABLE | HK__URGENT)) wake(s, slot, HK__READER);
     if (event->ready & HK__WRITABLE) wake(s, slot, HK__WRITER);
 }
+
+void hk__descriptor_prefetch(const hk_sched *s, const hk__event *event, bool later)
+{
+    if (event->kind != HK__EVENT_READY || event->ticket.slot >= s->descriptors.count) return;
+    const hk_call *call = s->descriptors.table[event->ticket.slot].waiter[HK__READER];
+    if (call == NULL) return;
+    const char *line = later ? call->task : (const void *)call;
+    __builtin_prefetch(line);
+    __builtin_prefetch(line + 64);
+}

@@ -22,7 +22,7 @@ enum {
     HK__BUDGET = 256,     /* calls that complete at once before a task gives up the processor */
     HK__DIRECT_COST = 16, /* of that budget, for a system call of the kernel's */
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
-    HK__EVENTS_SERVED = 16,       /* before those who waited for them run */
+    HK__EVENTS_SERVED = 4,        /* before those who waited for them run */
     HK__EVENTS = 256,             /* taken from the world at once */
     HK__FRESH_TIMERS = 256,       /* started before the clock is read for them */
     HK__SPIN_NS = 50 * 1000       /* looking for events before the thread sleeps */
@@ -210,6 +210,8 @@ int64_t hk__timers_next(const hk_sched *s); /* when to look again; INT64_MAX: ne
 int hk__descriptors_open(hk_sched *s);
 void hk__descriptors_close(hk_sched *s);
 void hk__descriptor_event(hk_sched *s, const hk__event *event);
+/* Of an event that is to come: its waiting call, and later, where the call is, the call's task. */
+void hk__descriptor_prefetch(const hk_sched *s, const hk__event *event, bool later);
 
 /* operation.c */
 void hk__operations_close(hk_sched *s);
