@@ -71,7 +71,7 @@ static void send_pieces(struct http *h, int fd, int64_t from)
         size_t room;
         char *to = http_body_room(h, &room);
         if (room == 0) continue;
-        ssize_t n = pread(fd, to, room, from);
+        ssize_t n = hk_pread(fd, to, room, from);
         if (n <= 0) h->error = n < 0 ? (int)n : -EIO;
         if (n <= 0) return;
         http_body_fill(h, (size_t)n);

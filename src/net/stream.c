@@ -152,7 +152,7 @@ ssize_t hk_stream_peek(hk_stream *s, size_t least, char **ret_data)
         if (n < 0) return n;
         if (n == 0) break;
     }
-    if (ret_data != NULL) *ret_data = s->in.data + s->in.start;
+    if (ret_data != NULL) *ret_data = held(&s->in) > 0 ? s->in.data + s->in.start : NULL;
     return (ssize_t)held(&s->in);
 }
 
@@ -169,11 +169,11 @@ static int find(hk_stream *s, const void *delimiter, size_t size, size_t *ret_be
     hk__stream_buffer *b = &s->in;
     size_t clean = 0; /* so many hold no delimiter, nor its beginning */
     for (;;) {
-        const char *data = b->data + b->start;
-        const char *found =
-            held(b) > clean ? memmem(data + clean, held(b) - clean, delimiter, size) : NULL;
+        const char *from =
+            held(b) > clean ? b->data + b->start + clean : NULL; /* or no buffer yet */
+        const char *found = from != NULL ? memmem(from, held(b) - clean, delimiter, size) : NULL;
         if (found != NULL) {
-            *ret_before = (size_t)(found - data);
+            *ret_before = (size_t)(found - from) + clean;
             return 1;
         }
         if (held(b) == b->size) return -EMSGSIZE;
