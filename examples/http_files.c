@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files over HTTP. The kernel itself sees to it that nothing outside the folder is opened: a path
- * is resolved beneath it, whatever dots and links it has.
+/* Files over HTTP. Nothing outside the folder is opened: a path is walked down step by step, and a
+ * step up, or a link, is not found.
  *
  * A file is sent in pieces: each is read into the connection's buffer and sent from there, so a
  * hundred downloads of a large file take a hundred buffers. While a piece is read or sent, other
@@ -12,12 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 int http_files_open(struct http_files *files, const char *path)
@@ -26,15 +25,33 @@ int http_files_open(struct http_files *files, const char *path)
     return files->root < 0 ? -errno : 0;
 }
 
-/* A path that leaves the root is not found: ".." too many, a link that leads out. O_NONBLOCK: a
- * FIFO without a writer would be waited for. */
+/* One step of a path. The last one may be anything; O_NONBLOCK: a FIFO without a writer would be
+ * waited for. */
+static int open_step(int folder, const char *step, size_t size, bool is_last)
+{
+    char name[NAME_MAX + 1] = ".";
+    int flags = is_last ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_PATH | O_DIRECTORY;
+    if (size > NAME_MAX) return -ENAMETOOLONG;
+    if (size > 0) snprintf(name, sizeof name, "%.*s", (int)size, step);
+    if (strcmp(name, "..") == 0) return -ENOENT;
+    int fd = openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Opens what stands at a path below the root. It goes down only, and follows no links, so there is
+ * no way out. */
 static int open_beneath(int root, const char *path)
 {
-    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-    path += strspn(path, "/");
-    long fd = syscall(SYS_openat2, root, *path != '\0' ? path : ".", &how, sizeof how);
-    return fd < 0 ? -errno : (int)fd;
+    for (int folder = root;;) {
+        path += strspn(path, "/");
+        size_t size = strcspn(path, "/");
+        bool is_last = path[size] == '\0';
+        int fd = open_step(folder, path, size, is_last);
+        if (folder != root) close(folder);
+        if (fd < 0 || is_last) return fd;
+        folder = fd;
+        path += size;
+    }
 }
 
 static int status_of(int error)
@@ -42,7 +59,6 @@ static int status_of(int error)
     switch (error) {
     case -ENOENT:
     case -ENOTDIR:
-    case -EXDEV:
     case -ELOOP:
     case -ENAMETOOLONG:
     case -ENXIO: return 404;
