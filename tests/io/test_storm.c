@@ -2,7 +2,7 @@
 /* Storms: everything that the outside world does, a great deal of it at once. What must hold:
  * nobody gets another's bytes, nothing is left over, whoever is not concerned goes on. Each prints
  * its seed; STORM_SEED in the environment repeats it. The slow ones are the same, and longer. */
-#include "support/net.h"
+#include "support/proc.h"
 #include "support/tools.h"
 
 #include <errno.h>
@@ -364,6 +364,7 @@ static void *programs(void *arg)
     char buf[16];
     const char *const argv[] = { "cat", NULL };
     (void)arg;
+    if (!proc_have_pidfds()) return NULL;
     do
         CHECK_EQ(hk_proc_run(&(hk_proc_options){ .argv = argv }, "abc", 3, buf, sizeof buf, NULL),
                  3);

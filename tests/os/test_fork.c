@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* fork: the child's copy of a scheduler is dead, the parent's goes on as if nothing had been. */
-#include "support/net.h"
+#include "support/proc.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +13,8 @@ static int status_of(pid_t pid)
 {
     siginfo_t info = { 0 };
     HK_FD(fd, pidfd_open(pid, 0));
-    CHECK_EQ(hk_fd_wait(fd, HK_READ), 0);
-    CHECK_EQ(waitid(P_PIDFD, (id_t)fd, &info, WEXITED), 0);
+    if (proc_have_pidfds()) CHECK_EQ(hk_fd_wait(fd, HK_READ), 0);
+    CHECK_EQ(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
     return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
 
@@ -285,6 +284,9 @@ static void *run_busy(void *arg)
 TEST(fork_beside_schedulers, .seconds = 20)
 {
     pthread_t thread[2];
+#ifdef HK__TSAN
+    SKIP("ThreadSanitizer runs no handler in the child of a process that has threads");
+#endif
     for (int i = 0; i < 2; i++) pthread_create(&thread[i], NULL, run_busy, NULL);
     for (int i = 0; i < 10; i++) CHECK_EQ(run_in_child(), 11);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);

@@ -2,7 +2,7 @@
 /* Every call that starts, watches or reaps a process fails once: then somebody is told, and neither
  * a process nor a descriptor is left. */
 #include "support/faults.h"
-#include "support/net.h"
+#include "support/proc.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -30,6 +30,7 @@ static void *run_one(void *arg)
 TEST(no_failure_leaves_a_process, .seconds = 20)
 {
     int n = 1;
+    if (!proc_have_pidfds()) SKIP("no pidfd_open here");
     while (hk_run(run_one, hk_val(n), NULL) == 1) {
         siginfo_t info = { 0 };
         CHECK_EQ(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);
