@@ -58,6 +58,14 @@ static int connect_to(struct server *s)
     return fd;
 }
 
+/* Without a turn for anybody else. */
+static int connect_at_once(struct server *s)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_EQ(connect(fd, (struct sockaddr *)&s->addr.sa, s->addr.len), 0);
+    return fd;
+}
+
 static bool echoes(int fd)
 {
     char byte;
@@ -142,6 +150,16 @@ TASK_TEST(serve_gives_grace)
     hk_close(fd);
     hk_task_wait(s.tid, NULL);
     CHECK_EQ(s.cancelled, 0);
+    /* Nothing of the grace is left behind. */
+    s = (struct server){ .options = { .grace = HK_MS(5) } };
+    begin(&s);
+    fd = connect_to(&s);
+    CHECK(echoes(fd));
+    hk_close(s.listener);
+    net_settle();
+    hk_close(fd);
+    hk_task_wait(s.tid, NULL);
+    hk_sleep(HK_MS(10));
     return NULL;
 }
 
@@ -185,8 +203,8 @@ TASK_TEST(serve_killed_at_every_point)
             begin(&s);
             int fds[4];
             for (int i = 0; i < 4; i++) {
-                fds[i] = connect_to(&s);
-                CHECK_EQ(hk_write(fds[i], "x", 1), 1);
+                fds[i] = connect_at_once(&s);
+                CHECK_EQ(write(fds[i], "x", 1), 1);
             }
             for (int i = 0; i < turns; i++) hk_sched_yield();
             if (turns == 6) hk_close(s.listener);
@@ -331,6 +349,40 @@ TASK_TEST(serve_is_not_fooled_by_a_number_that_is_used_again)
             fd = connect_to(&s);
             CHECK(echoes(fd));
         }
+    }
+    return NULL;
+}
+
+/* The same where the server has just accepted and is about to look again, at its limit or not. */
+TASK_TEST(serve_does_not_accept_for_another_listener)
+{
+    for (unsigned limit = 0; limit < 2; limit++) {
+        struct server s = { .options = { .limit = limit } }, other = { 0 };
+        begin(&s);
+        hk_sched_yield();
+        int fd = connect_at_once(&s);
+        hk_task_info tasks[2];
+        for (int i = 0; i < 5000; i++) {
+            hk_sched_yield();
+            if (hk_sched_tasks(NULL, tasks, 2) == 2 && strcmp(tasks[1].state, "ready") == 0) break;
+        }
+        CHECK_STR(tasks[1].state, "ready");
+        hk_close(s.listener);
+        other.listener = hk_net_listen("tcp:127.0.0.1:0", 5);
+        CHECK_EQ(hk_net_local(other.listener, &other.addr), 0);
+        CHECK_EQ(other.listener, s.listener);
+        int stranger = connect_at_once(&other);
+        net_settle();
+        hk_task_info now[4];
+        size_t count = hk_sched_tasks(NULL, now, 4);
+        CHECK(count <= 3);
+        CHECK_STR(now[1].waits, "serve: the end of its connections, 1 are there");
+        close(fd);
+        hk_task_wait(s.tid, NULL);
+        CHECK_EQ(s.result, 0);
+        CHECK_EQ(hk_close(hk_accept(other.listener, NULL, NULL)), 0);
+        close(stranger);
+        hk_close(other.listener);
     }
     return NULL;
 }

@@ -2,6 +2,7 @@
 /* Streams: what they show and take, and that nothing is lost where a call is cut short. */
 #include "support/net.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -97,6 +98,31 @@ TASK_TEST(stream_reads_until)
     CHECK(memcmp(data, "rest", 4) == 0);
     hk_stream_skip(&s, 4);
     CHECK_EQ(hk_stream_until(&s, "--", 2, &data, &size), 0);
+    close_pair();
+    return NULL;
+}
+
+static void *says_in_pieces(void *arg)
+{
+    for (const char *text = arg; *text != '\0'; text++) {
+        CHECK_EQ(hk_write(fds[1], text, 1), 1);
+        hk_sched_yield();
+        hk_sched_yield();
+    }
+    return NULL;
+}
+
+TASK_TEST(stream_finds_delimiters_that_come_in_pieces)
+{
+    char *data;
+    size_t size;
+    open_pair();
+    HK_STREAM(s, fds[0]);
+    hk_spawn(HK_ROOT, says_in_pieces, "ab-a---b--");
+    CHECK_EQ(hk_stream_until(&s, "--", 2, &data, &size), 1);
+    CHECK(size == 4 && memcmp(data, "ab-a", 4) == 0);
+    CHECK_EQ(hk_stream_until(&s, "-b--", 4, &data, &size), 1);
+    CHECK_EQ(size, 0);
     close_pair();
     return NULL;
 }
@@ -250,7 +276,8 @@ static char byte_at(size_t i) { return (char)("abcdefgh,\n"[(i * i + i / 7) % 10
 struct flow {
     hk_stream s;
     int peer;
-    size_t done; /* of the sequence, as the model has it */
+    size_t done;  /* of the sequence, as the model has it */
+    size_t total; /* its length */
     unsigned chance;
     bool over;
 };
@@ -264,7 +291,7 @@ static unsigned next_of(unsigned *chance, unsigned below)
 static bool expect(struct flow *f, const char *data, size_t size)
 {
     for (size_t i = 0; i < size; i++, f->done++)
-        if (f->done >= TOTAL || data[i] != byte_at(f->done)) {
+        if (f->done >= f->total || data[i] != byte_at(f->done)) {
             test_fail("byte %zu is wrong", f->done);
             f->over = true;
             return false;
@@ -293,7 +320,7 @@ static ssize_t read_line(struct flow *f)
     char *line;
     size_t size;
     int r = hk_stream_line(&f->s, &line, &size);
-    if (r == 1 && expect(f, line, size) && f->done < TOTAL) expect(f, "\n", 1);
+    if (r == 1 && expect(f, line, size) && f->done < f->total) expect(f, "\n", 1);
     return r == -EMSGSIZE ? read_until_comma(f) : r;
 }
 
@@ -339,10 +366,11 @@ static void *trickles(void *arg)
 {
     struct flow *f = arg;
     unsigned chance = f->chance + 1;
-    for (size_t sent = 0; sent < TOTAL;) {
-        char piece[300];
-        size_t size = next_of(&chance, 3) == 0 ? 1 + next_of(&chance, 299) : 1;
-        if (size > TOTAL - sent) size = TOTAL - sent;
+    for (size_t sent = 0; sent < f->total;) {
+        static char piece[5000];
+        const unsigned most = f->total > TOTAL ? sizeof piece - 1 : 299;
+        size_t size = next_of(&chance, 3) == 0 ? 1 + next_of(&chance, most) : 1;
+        if (size > f->total - sent) size = f->total - sent;
         for (size_t i = 0; i < size; i++) piece[i] = byte_at(sent + i);
         CHECK_EQ(hk_write(f->peer, piece, size), size);
         sent += size;
@@ -366,7 +394,7 @@ static void kill_again_and_again(struct flow *f, hk_entry *fn)
 TASK_TEST(stream_reading_loses_nothing_when_killed, .seconds = 60)
 {
     for (unsigned seed = 1; seed <= 12; seed++) {
-        struct flow f = { .chance = seed };
+        struct flow f = { .chance = seed, .total = TOTAL };
         net_local_pair(SOCK_STREAM, fds);
         hk_stream_open(&f.s, fds[0], &(hk_stream_options){ .in_size = 20 + 17 * seed });
         f.peer = fds[1];
@@ -379,14 +407,15 @@ TASK_TEST(stream_reading_loses_nothing_when_killed, .seconds = 60)
     return NULL;
 }
 
-/* What a write took is the stream's: the model counts it, whatever happens to the task. */
+/* What a write took is the stream's: the model counts it, whatever happens to the task. Through a
+ * pipe of the smallest size, with pieces that do not fit it: so writes are cut in the middle. */
 static void *writer(void *arg)
 {
     struct flow *f = arg;
-    while (f->done < TOTAL) {
-        char piece[300];
-        size_t size = next_of(&f->chance, 3) == 0 ? 1 + next_of(&f->chance, 299) : 5;
-        if (size > TOTAL - f->done) size = TOTAL - f->done;
+    while (f->done < f->total) {
+        static char piece[9000];
+        size_t size = 1 + next_of(&f->chance, next_of(&f->chance, 2) ? sizeof piece - 1 : 300);
+        if (size > f->total - f->done) size = f->total - f->done;
         for (size_t i = 0; i < size; i++) piece[i] = byte_at(f->done + i);
         ssize_t n = next_of(&f->chance, 4) != 0 ? hk_stream_write(&f->s, piece, size)
                                                 : hk_stream_printf(&f->s, "%.*s", (int)size, piece);
@@ -394,38 +423,45 @@ static void *writer(void *arg)
         if (n >= 0 && next_of(&f->chance, 5) == 0) n = hk_stream_flush(&f->s);
         if (n < 0) return NULL;
     }
-    if (hk_stream_finish(&f->s) == 0) f->over = true;
+    if (hk_stream_flush(&f->s) < 0) return NULL;
+    f->over = true;
+    hk_close(f->s.fd);
     return NULL;
 }
 
 static void *sips(void *arg)
 {
     struct flow *f = arg;
-    struct flow got = { .chance = f->chance + 1 };
-    char buf[200];
+    struct flow got = { .chance = f->chance + 1, .total = f->total };
+    char buf[1500];
     ssize_t n;
     while ((n = hk_read(f->peer, buf, 1 + next_of(&got.chance, sizeof buf - 1))) > 0) {
         expect(&got, buf, (size_t)n);
         if (hk_sched_yield() < 0) break;
     }
-    CHECK_EQ(got.done, TOTAL);
+    CHECK_EQ(got.done, f->total);
     hk_close(f->peer);
     return NULL;
+}
+
+static void open_small_pipe(int ret_fds[2])
+{
+    net_pipe(ret_fds);
+    CHECK_EQ(fcntl(ret_fds[1], F_SETPIPE_SZ, 4096), 4096);
 }
 
 TASK_TEST(stream_writing_loses_and_doubles_nothing_when_killed, .seconds = 60)
 {
     for (unsigned seed = 1; seed <= 12; seed++) {
-        struct flow f = { .chance = seed };
-        net_local_pair(SOCK_STREAM, fds);
-        net_set_buffer(fds[0], SO_SNDBUF, 1);
-        hk_stream_open(&f.s, fds[0], &(hk_stream_options){ .out_size = 20 + 17 * seed });
-        f.peer = fds[1];
+        struct flow f = { .chance = seed, .total = 150000 };
+        int ends[2];
+        open_small_pipe(ends);
+        hk_stream_open(&f.s, ends[1], &(hk_stream_options){ .out_size = 20 + 900 * seed });
+        f.peer = ends[0];
         hk_tid peer = hk_spawn(HK_ROOT, sips, &f);
         kill_again_and_again(&f, writer);
         hk_task_wait(peer, NULL);
         hk_stream_close(&f.s);
-        hk_close(fds[0]);
     }
     return NULL;
 }
@@ -440,8 +476,10 @@ static void *copies(void *arg)
 {
     struct copier *c = arg;
     int64_t n;
-    while ((n = hk_stream_copy(&c->from.s, &c->to.s, 1 + next_of(&c->to.chance, 700))) > 0) {}
-    if (n == 0) c->over = hk_stream_finish(&c->to.s) == 0;
+    while ((n = hk_stream_copy(&c->from.s, &c->to.s, 1 + next_of(&c->to.chance, 20000))) > 0) {}
+    if (n < 0) return NULL;
+    c->over = true;
+    hk_close(c->to.s.fd);
     return NULL;
 }
 
@@ -449,14 +487,14 @@ TASK_TEST(stream_copying_loses_nothing_when_killed, .seconds = 60)
 {
     for (unsigned seed = 1; seed <= 6; seed++) {
         int in[2], out[2];
-        struct copier c = { .from = { .chance = seed }, .to = { .chance = seed } };
+        struct copier c = { .from = { .chance = seed, .total = 60000 } };
         net_local_pair(SOCK_STREAM, in);
-        net_local_pair(SOCK_STREAM, out);
-        net_set_buffer(out[0], SO_SNDBUF, 1);
-        hk_stream_open(&c.from.s, in[0], &(hk_stream_options){ .in_size = 100 * seed });
-        hk_stream_open(&c.to.s, out[0], NULL);
+        open_small_pipe(out);
+        c.to = c.from;
+        hk_stream_open(&c.from.s, in[0], &(hk_stream_options){ .in_size = 3000 * seed });
+        hk_stream_open(&c.to.s, out[1], NULL);
         c.from.peer = in[1];
-        c.to.peer = out[1];
+        c.to.peer = out[0];
         hk_spawn(HK_ROOT, trickles, &c.from);
         hk_tid last = hk_spawn(HK_ROOT, sips, &c.to);
         while (!c.over) {
@@ -469,7 +507,6 @@ TASK_TEST(stream_copying_loses_nothing_when_killed, .seconds = 60)
         hk_stream_close(&c.from.s);
         hk_stream_close(&c.to.s);
         hk_close(in[0]);
-        hk_close(out[0]);
     }
     return NULL;
 }
