@@ -353,6 +353,35 @@ TASK_TEST(serve_is_not_fooled_by_a_number_that_is_used_again)
     return NULL;
 }
 
+/* Until the second task has been woken and has not run yet. */
+static void wait_until_ready(void)
+{
+    hk_task_info tasks[2];
+    for (int i = 0; i < 5000; i++) {
+        hk_sched_yield();
+        if (hk_sched_tasks(NULL, tasks, 2) == 2 && strcmp(tasks[1].state, "ready") == 0) break;
+    }
+    CHECK_STR(tasks[1].state, "ready");
+}
+
+/* Killed when a connection's task has been made and has not begun: it never does. */
+TASK_TEST(serve_killed_before_a_connection_begins)
+{
+    struct server s = { 0 };
+    begin(&s);
+    hk_sched_yield();
+    int fd = connect_at_once(&s);
+    wait_until_ready();
+    hk_sched_yield();
+    CHECK_EQ(hk_sched_tasks(NULL, NULL, 0), 3);
+    CHECK_EQ(s.most, 0);
+    hk_task_kill(s.tid);
+    hk_task_wait(s.tid, NULL);
+    CHECK_EQ(s.most, 0);
+    close(fd);
+    return NULL;
+}
+
 /* The same where the server has just accepted and is about to look again, at its limit or not. */
 TASK_TEST(serve_does_not_accept_for_another_listener)
 {
@@ -361,12 +390,7 @@ TASK_TEST(serve_does_not_accept_for_another_listener)
         begin(&s);
         hk_sched_yield();
         int fd = connect_at_once(&s);
-        hk_task_info tasks[2];
-        for (int i = 0; i < 5000; i++) {
-            hk_sched_yield();
-            if (hk_sched_tasks(NULL, tasks, 2) == 2 && strcmp(tasks[1].state, "ready") == 0) break;
-        }
-        CHECK_STR(tasks[1].state, "ready");
+        wait_until_ready();
         hk_close(s.listener);
         other.listener = hk_net_listen("tcp:127.0.0.1:0", 5);
         CHECK_EQ(hk_net_local(other.listener, &other.addr), 0);

@@ -106,8 +106,7 @@ static void *says_in_pieces(void *arg)
 {
     for (const char *text = arg; *text != '\0'; text++) {
         CHECK_EQ(hk_write(fds[1], text, 1), 1);
-        hk_sched_yield();
-        hk_sched_yield();
+        hk_sleep(HK_US(100)); /* so that the other side is seen to first */
     }
     return NULL;
 }
