@@ -232,7 +232,7 @@ static void unlock_after_fork(void) { pthread_mutex_unlock(&lock); }
 /* The child has no threads, and what was queued is the parent's. */
 static void begin_anew(void)
 {
-    pthread_mutex_init(&lock, NULL);
+    pthread_mutex_unlock(&lock);
     pthread_cond_init(&some_work, NULL);
     pthread_cond_init(&nobody_left, NULL);
     pool.first = NULL;

@@ -415,9 +415,11 @@ static hk__world *woken_by_signal;
 static void wake_in_handler(int signal)
 {
     (void)signal;
+    int saved = errno;
     errno = 12345;
     woken_by_signal->table->wake(woken_by_signal);
     CHECK_EQ(errno, 12345);
+    errno = saved;
 }
 
 /* Before the wait, so that the interruption cannot be what ends it; and during it. */
