@@ -65,6 +65,13 @@ static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operatio
     }
 }
 
+/* Some requests let out what the kernel says to itself where a call is to be begun again:
+ * -ERESTARTSYS and its like, which no call ever returns. */
+static bool is_put_off(int res)
+{
+    return res == -EINTR || res == -EAGAIN || (res <= -512 && res >= -516);
+}
+
 /* The kernel's result, unless it says that it could not do it in this way: then the pool does it.
  * (A worker of the kernel's that is told of a cancel returns from its call with -EINTR.) */
 void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation, int res)
@@ -72,7 +79,7 @@ void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t 
     struct hk__uring_operation *o = &w->operations[slot];
     if (o->state != HK__URING_IN_RING || o->generation != generation) return;
     int64_t result = res;
-    if (res == -EINTR || res == -EAGAIN) {
+    if (is_put_off(res)) {
         o->state = HK__URING_IN_POOL;
         result = o->cancelled
                      ? -ECANCELED
