@@ -27,7 +27,7 @@ extern const struct bench bench_send, bench_yield_2, bench_yield_1000, bench_yie
     bench_call, bench_timer, bench_spawn, bench_parked, bench_stackless, bench_echo_syscalls,
     bench_echo_1_64, bench_echo_1_4096, bench_echo_64_64, bench_echo_64_4096, bench_echo_1000_64,
     bench_echo_1000_4096, bench_echo_10000_64, bench_echo_10000_4096, bench_spin, bench_accept,
-    bench_http;
+    bench_file_cached, bench_file_direct, bench_http;
 
 /* A row as it was measured. NAN: none. */
 struct bench_value {

@@ -25,8 +25,8 @@ static const struct bench *const benches[] = {
     &bench_call,          &bench_timer,           &bench_spawn,        &bench_parked,
     &bench_stackless,     &bench_echo_syscalls,   &bench_echo_1_64,    &bench_echo_1_4096,
     &bench_echo_64_64,    &bench_echo_64_4096,    &bench_echo_1000_64, &bench_echo_1000_4096,
-    &bench_echo_10000_64, &bench_echo_10000_4096, &bench_spin,         &bench_accept,
-    &bench_http,
+    &bench_echo_10000_64, &bench_echo_10000_4096, &bench_spin,         &bench_file_cached,
+    &bench_file_direct,   &bench_accept,          &bench_http,
 };
 enum { BENCHES = sizeof benches / sizeof *benches, ROWS = 128, PATTERNS = 32 };
 
