@@ -69,7 +69,9 @@ run_valgrind() {
     factor=20 slow=""
     rm -rf build-valgrind/log
     mkdir -p build-valgrind/log
+    # Valgrind 3.19 takes io_uring_enter for a call that does not wait, and holds signals back.
     local before=$failed
+    local -x HOCKET_WORLD=epoll
     build_and_test valgrind "valgrind -q --error-exitcode=99 --leak-check=full \
         --errors-for-leak-kinds=definite --log-file=build-valgrind/log/%p.txt"
     [ "$failed" = "$before" ] || find build-valgrind/log -size +0 -name '*.txt' \
