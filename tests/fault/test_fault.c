@@ -172,8 +172,10 @@ static bool run_with_fault(int n, const char **ret_name)
 TEST(no_failed_allocation_or_system_call_is_fatal, .seconds = 60)
 {
     const char *name;
-    hk_fail(-EIO, "what is kept for ever");
-    for (int warm = 0; warm < 2; warm++) run_with_fault(warm, &name); /* likewise */
+    for (int warm = 0; warm < 2; warm++) run_with_fault(warm, &name); /* what is kept for ever */
+    faults_arm(0);
+    hk_fail(-EIO, "the text of a thread's last failure is, too");
+    faults_disarm(&name);
     int kept = faults_blocks();
     int n = 1;
     while (run_with_fault(n, &name)) {
