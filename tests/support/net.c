@@ -4,6 +4,7 @@
 
 #include "sched/sched.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -36,7 +37,10 @@ void net_tcp_pair(int ret_fds[2])
     struct sockaddr_in address;
     int listener = net_listen(&address, 1), on = 1;
     ret_fds[0] = socket(AF_INET, SOCK_STREAM, 0);
-    must(connect(ret_fds[0], (struct sockaddr *)&address, sizeof address), "connect");
+    int r; /* tests send signals: then it is under way, and the next call waits for it */
+    do r = connect(ret_fds[0], (struct sockaddr *)&address, sizeof address);
+    while (r < 0 && errno == EINTR);
+    must(r, "connect");
     ret_fds[1] = accept(listener, NULL, NULL);
     must(ret_fds[1], "accept");
     close(listener);
