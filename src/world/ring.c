@@ -43,10 +43,11 @@ static const struct {
 
 /* ---- set-up ---- */
 
-static int queues(struct hk__ring *ring, unsigned entries, struct io_uring_params *ret_params)
+static int queues(struct hk__ring *ring, unsigned entries, unsigned rung,
+                  struct io_uring_params *ret_params)
 {
     int r = -EINVAL;
-    for (size_t i = 0; r == -EINVAL && i < sizeof ladder / sizeof *ladder; i++) {
+    for (size_t i = rung; r == -EINVAL && i < sizeof ladder / sizeof *ladder; i++) {
         *ret_params = (struct io_uring_params){
             .flags = ladder[i].flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
             .cq_entries = entries != 0 ? entries : USUAL_COMPLETIONS,
@@ -70,14 +71,14 @@ static int ask_opcodes(struct hk__ring *ring)
     return enough ? 0 : -ENOSYS;
 }
 
-int hk__ring_open(struct hk__ring *ring, unsigned entries)
+int hk__ring_open(struct hk__ring *ring, unsigned entries, unsigned rung)
 {
     struct io_uring_params params;
     /* Valgrind stops all other threads while one waits in a ring, and does not see what the kernel
      * writes. */
     if (RUNNING_ON_VALGRIND) return -ENOSYS;
     *ring = (struct hk__ring){ .mode = "" };
-    int r = queues(ring, entries, &params);
+    int r = queues(ring, entries, rung, &params);
     if (r < 0) return r;
     r = (params.features & NEEDED) == NEEDED ? ask_opcodes(ring) : -ENOSYS;
     if (r < 0) {

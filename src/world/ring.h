@@ -23,9 +23,10 @@ enum hk__ring_how {
     HK__RING_WAIT    /* and waits until one completion is there */
 };
 
-/* entries: of both queues; 0: the usual. 0; -ENOSYS: there is none, or it cannot do what we need;
- * -EPERM, -EACCES, -ENOMEM, -EMFILE ... as the kernel says. */
-int hk__ring_open(struct hk__ring *ring, unsigned entries);
+/* entries: of both queues; 0: the usual. rung: the first set of flags to be tried; 0: the best.
+ * 0; -ENOSYS: there is none, or it cannot do what we need; -EPERM, -EACCES, -ENOMEM, -EMFILE ... as
+ * the kernel says. */
+int hk__ring_open(struct hk__ring *ring, unsigned entries, unsigned rung);
 void hk__ring_close(struct hk__ring *ring);
 /* In the child of a fork: the parent goes on using it. */
 void hk__ring_inherited(struct hk__ring *ring);

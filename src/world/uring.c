@@ -353,7 +353,7 @@ static bool works(struct hk__uring *w)
     return all;
 }
 
-int hk__world_uring(unsigned entries, hk__world **ret_world)
+int hk__world_uring_at(unsigned rung, unsigned entries, hk__world **ret_world)
 {
     struct hk__uring *w = calloc(1, sizeof *w);
     if (w == NULL) return -ENOMEM;
@@ -361,7 +361,7 @@ int hk__world_uring(unsigned entries, hk__world **ret_world)
     w->pool.world = &w->world;
     w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int r = w->eventfd < 0 || w->bell < 0 ? -errno : hk__ring_open(&w->ring, entries);
+    int r = w->eventfd < 0 || w->bell < 0 ? -errno : hk__ring_open(&w->ring, entries, rung);
     if (r == 0 && !works(w)) {
         hk__ring_close(&w->ring);
         r = -ENOSYS;
@@ -374,4 +374,9 @@ int hk__world_uring(unsigned entries, hk__world **ret_world)
     w->timer_slack = hk__clock_fine();
     *ret_world = &w->world;
     return 0;
+}
+
+int hk__world_uring(unsigned entries, hk__world **ret_world)
+{
+    return hk__world_uring_at(0, entries, ret_world);
 }

@@ -9,3 +9,9 @@ int hk__world_uring(unsigned entries, hk__world **ret_world)
     (void)entries, (void)ret_world;
     return -ENOSYS;
 }
+
+int hk__world_uring_at(unsigned rung, unsigned entries, hk__world **ret_world)
+{
+    (void)rung;
+    return hk__world_uring(entries, ret_world);
+}

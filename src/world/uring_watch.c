@@ -177,6 +177,7 @@ int hk__uring_watch(hk__world *world, int fd, unsigned directions, hk__ticket ti
     it->generation = ticket.generation;
     it->wanted |= (uint8_t)directions;
     it->error = 0;
+    if ((before & ~directions) == 0) it->ready = 0; /* the new polls tell it anew */
     for (enum hk__uring_kind side = HK__URING_READ; side <= HK__URING_WRITE; side++) {
         if (!(directions & 1u << side)) continue;
         disarm(w, (uint32_t)fd, side);

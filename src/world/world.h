@@ -207,5 +207,7 @@ unsigned hk__resolve_zone(const char *name);
 /* epoll.c, uring.c (uring_missing.c). 0 or -errno. */
 int hk__world_epoll(unsigned entries, hk__world **ret_world);
 int hk__world_uring(unsigned entries, hk__world **ret_world);
+/* On a ring as older kernels offer it: 1: with cooperative task work, 2: a plain one. */
+int hk__world_uring_at(unsigned rung, unsigned entries, hk__world **ret_world);
 
 #endif

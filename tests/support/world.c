@@ -6,6 +6,16 @@
 
 #include <poll.h>
 
+int world_cooperative(unsigned entries, hk__world **ret_world)
+{
+    return hk__world_uring_at(1, entries, ret_world);
+}
+
+int world_plain(unsigned entries, hk__world **ret_world)
+{
+    return hk__world_uring_at(2, entries, ret_world);
+}
+
 hk__world *world_open(int (*open)(unsigned entries, hk__world **ret_world), unsigned entries)
 {
     hk__world *w = NULL;
