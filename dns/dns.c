@@ -113,12 +113,13 @@ static void take_back(struct lookup *l)
 static int wait_for_any(struct lookup *l)
 {
     ares_socket_t fds[ARES_GETSOCK_MAXNUM];
-    const int bits = ares_getsock(l->channel, fds, ARES_GETSOCK_MAXNUM);
+    const unsigned bits = (unsigned)ares_getsock(l->channel, fds, ARES_GETSOCK_MAXNUM);
     l->count = 0;
     l->woken = false;
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        if (ARES_GETSOCK_READABLE(bits, i)) begin_wait(l, fds[i], HK_READ);
-        if (ARES_GETSOCK_WRITABLE(bits, i)) begin_wait(l, fds[i], HK_WRITE);
+        /* ARES_GETSOCK_WRITABLE of the last one would shift into the sign. */
+        if (bits >> i & 1) begin_wait(l, fds[i], HK_READ);
+        if (bits >> (ARES_GETSOCK_MAXNUM + i) & 1) begin_wait(l, fds[i], HK_WRITE);
     }
     begin_sleep(l);
     memset(&l->idle, 0, sizeof l->idle);

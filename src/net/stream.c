@@ -220,12 +220,16 @@ static ssize_t send_with(hk_stream *s, const void *buf, size_t size)
     size_t done = 0;
     while (held(&s->out) > 0 || done < size) {
         const size_t first = held(&s->out);
-        struct iovec pieces[2] = {
-            { .iov_base = s->out.data + s->out.start, .iov_len = first },
-            { .iov_base = (char *)(uintptr_t)buf + done, .iov_len = size - done },
-        };
-        ssize_t n = first > 0 ? hk_writev(s->fd, pieces, size > done ? 2 : 1)
-                              : hk_write(s->fd, pieces[1].iov_base, pieces[1].iov_len);
+        struct iovec pieces[2]; /* of what there is: an empty buffer may be no memory at all */
+        int count = 0;
+        if (first > 0)
+            pieces[count++] =
+                (struct iovec){ .iov_base = s->out.data + s->out.start, .iov_len = first };
+        if (size > done)
+            pieces[count++] =
+                (struct iovec){ .iov_base = (char *)(uintptr_t)buf + done, .iov_len = size - done };
+        ssize_t n = count == 2 ? hk_writev(s->fd, pieces, 2)
+                               : hk_write(s->fd, pieces[0].iov_base, pieces[0].iov_len);
         if (n < 0) return done > 0 ? (ssize_t)done : n;
         const size_t own = (size_t)n < first ? (size_t)n : first;
         take(&s->out, own);
