@@ -3,6 +3,10 @@
 # Sourced: adds up the parts of a test run, each of which ends in `N passed, N failed[, N skipped]`.
 passed=0 failed=0
 
+# Where input and output is tested: in more than one world.
+# shellcheck disable=SC2034 # for those who source this
+io_rooms="io/ world/ net/ os/ file/"
+
 # part TITLE COMMAND...: runs it under a heading and adds its numbers. No such line: it has failed.
 part() {
     local title=$1 start=$SECONDS log status line

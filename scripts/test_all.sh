@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Usage: test_all.sh. The matrix: the tests (slow ones too) and the examples under each compiler,
 # sanitizer, machine and way of switching contexts, each in a build folder of its own, build-PART.
+# Some test input and output in other worlds too.
 # ONLY=part runs one. The last line sums up: `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
 . scripts/sum.sh
@@ -12,6 +13,8 @@ hard="-D_FORTIFY_SOURCE=2 -fstack-protector-strong"
 qemu="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 slow=--slow
 factor=1
+worlds=""
+other="epoll uring:8" # than the best one, the usual
 
 # What a tool is told, each for the parts that know it.
 export ASAN_OPTIONS=detect_stack_use_after_return=1
@@ -20,7 +23,7 @@ export TSAN_OPTIONS=halt_on_error=0
 
 # build_and_test PART WRAPPER MESON_OPTIONS...: the two things that each part does.
 build_and_test() {
-    local name=$1 wrapper=$2 dir=build-$1
+    local name=$1 wrapper=$2 dir=build-$1 world
     shift 2
     if ! scripts/build.sh "$dir" "$@"; then
         echo "FAILED $name: does not build"
@@ -29,19 +32,24 @@ build_and_test() {
     fi
     # shellcheck disable=SC2086 # both are meant to be split
     part "$name: tests" $wrapper "$dir/tests/hocket_tests" $slow --time-factor $factor
+    for world in $worlds; do
+        # shellcheck disable=SC2086
+        HOCKET_WORLD=$world part "$name: I/O tests, HOCKET_WORLD=$world" \
+            $wrapper "$dir/tests/hocket_tests" --time-factor $factor $io_rooms
+    done
     BUILD=$dir WRAPPER=$wrapper TIME_FACTOR=$factor \
         part "$name: transcripts" scripts/check_transcripts.py
     BUILD=$dir WRAPPER=$wrapper TIME_FACTOR=$factor part "$name: examples" scripts/check_examples.py
 }
 
-run_gcc()        { CC=gcc CXX=g++ build_and_test gcc ""; }
+run_gcc()        { worlds=$other; CC=gcc CXX=g++ build_and_test gcc ""; }
 run_clang()      { CC=clang CXX=clang++ build_and_test clang ""; }
 run_reference()  { build_and_test reference "" -Dcontext=reference; }
 run_outline()    { build_and_test outline "" -Dcontext=outline; }
 
 # shellcheck disable=SC2086 # $sanitize is a list
 run_asan_clang() {
-    factor=4
+    factor=4 worlds=$other
     CC=clang CXX=clang++ build_and_test asan_clang "" -Db_sanitize=address,undefined $sanitize
 }
 
@@ -53,7 +61,7 @@ run_asan_gcc() {
 
 # shellcheck disable=SC2086
 run_tsan_clang() {
-    factor=8
+    factor=8 worlds=$other
     CC=clang CXX=clang++ build_and_test tsan_clang "" -Db_sanitize=thread $sanitize
 }
 
@@ -104,7 +112,7 @@ scripts/setup.sh test-all || exit 1
 for name in ${ONLY:-$parts}; do
     echo
     echo "==== $name"
-    factor=1 slow=--slow
+    factor=1 slow=--slow worlds=""
     "run_$name"
 done
 finish
