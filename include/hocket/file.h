@@ -185,8 +185,9 @@ HK_API int hk_open(const char *path, int flags, mode_t mode) HK_MUST_CHECK;
 
 /* Waits until what was written is on the disk: all of the file, or its data alone.
  *   fd: the descriptor.
- * Returns: 0; -EIO, -ENOSPC, -EDQUOT: what was written before is lost, and the next call may not
- * say so again; else as hk_open and fsync(2).
+ * Returns: 0; -EIO, -ENOSPC, -EDQUOT: something that was written before is lost, and all later
+ * syncs of this descriptor say so again: it must be written anew, to a file that is opened anew;
+ * else as hk_open and fsync(2).
  * Blocks: the task. Cancel: when it is done. Threads: any that drives. */
 HK_API int hk_fsync(int fd) HK_MUST_CHECK;
 HK_API int hk_fdatasync(int fd) HK_MUST_CHECK;

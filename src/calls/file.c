@@ -128,7 +128,23 @@ static void handle_fd(hk_call *call)
         hk__file_handle(call);
 }
 
-void hk__fsync_handle(hk_call *call) { handle_fd(call); }
+/* The kernel tells of lost data once, and then calls the file clean. Whoever syncs again must not
+ * believe that, so the descriptor remembers. */
+static bool is_lost(int64_t r) { return r == -EIO || r == -ENOSPC || r == -EDQUOT; }
+
+void hk__fsync_handle(hk_call *call)
+{
+    const hk_file_call *self = file_of(call);
+    const hk_sched *s = hk__sched_of(call);
+    const bool known = s != NULL && (unsigned)self->operation.fd < s->descriptors.count;
+    struct hk__descriptor *d = known ? &s->descriptors.table[self->operation.fd] : NULL;
+    if (self->slot != 0 && is_lost(call->result)) d->lost = (int16_t)call->result;
+    if (self->slot == 0 && d != NULL && d->lost != 0)
+        hk_call_complete(call, d->lost);
+    else
+        handle_fd(call);
+}
+
 void hk__ftruncate_handle(hk_call *call) { handle_fd(call); }
 
 void hk_fsync_prepare(hk_file_call *file, int fd)

@@ -30,6 +30,7 @@ struct hk__descriptor {
     uint32_t operations; /* under way on it: it is not closed before they are done */
     bool closing;        /* a close waits for that */
     bool passing;        /* line.c: the turn is being passed on */
+    int16_t lost;        /* of a file: what a sync failed with; 0: none did */
 };
 
 /* A call at a descriptor. */

@@ -38,6 +38,18 @@ int files_make(struct files *f)
     return fd;
 }
 
+int files_make_pages(struct files *f, int count)
+{
+    int fd = files_make(f);
+    static unsigned buf[FILES_PAGE / 4];
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < FILES_PAGE / 4; k++) buf[k] = (unsigned)i;
+        CHECK_EQ(pwrite(fd, buf, FILES_PAGE, (off_t)i * FILES_PAGE), FILES_PAGE);
+    }
+    files_forget(fd);
+    return fd;
+}
+
 void files_forget(int fd)
 {
     fsync(fd);

@@ -22,6 +22,9 @@ void files_close(struct files *f);
 const char *files_path(struct files *f, const char *name);
 /* files_open, and in it an empty "file", open for reading and writing. */
 int files_make(struct files *f);
+/* The same, and the file has pages, each full of its number; not in the kernel's cache. */
+enum { FILES_PAGE = 4096 };
+int files_make_pages(struct files *f, int count);
 /* Takes a file out of the kernel's cache, as far as it lets us. */
 void files_forget(int fd);
 

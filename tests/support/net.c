@@ -32,17 +32,34 @@ int net_listen(struct sockaddr_in *ret_address, int backlog)
     return fd;
 }
 
+/* The next connection that comes from `fd`. Tests run side by side, and some connect to a number
+ * that was free a moment ago: a stranger may be first. */
+static int accept_from(int listener, int fd)
+{
+    struct sockaddr_in wanted, peer;
+    socklen_t size = sizeof wanted;
+    must(getsockname(fd, (struct sockaddr *)&wanted, &size), "getsockname");
+    for (;;) {
+        size = sizeof peer;
+        int accepted = accept(listener, (struct sockaddr *)&peer, &size);
+        if (accepted < 0 && errno == EINTR) continue;
+        must(accepted, "accept");
+        if (peer.sin_port == wanted.sin_port) return accepted;
+        close(accepted);
+    }
+}
+
 void net_tcp_pair(int ret_fds[2])
 {
     struct sockaddr_in address;
-    int listener = net_listen(&address, 1), on = 1;
+    int listener = net_listen(&address, 4), on = 1;
     ret_fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+    must(ret_fds[0], "socket");
     int r; /* tests send signals: then it is under way, and the next call waits for it */
     do r = connect(ret_fds[0], (struct sockaddr *)&address, sizeof address);
     while (r < 0 && errno == EINTR);
     must(r, "connect");
-    ret_fds[1] = accept(listener, NULL, NULL);
-    must(ret_fds[1], "accept");
+    ret_fds[1] = accept_from(listener, ret_fds[0]);
     close(listener);
     for (int i = 0; i < 2; i++)
         must(setsockopt(ret_fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
