@@ -149,26 +149,37 @@ void hk__descriptor_let_go(hk_sched *s, int fd)
     HK__ASSERT(d->operations > 0);
     if (--d->operations > 0 || !d->closing) return;
     hk_io_call **link = &s->descriptors.closing;
-    while ((*link)->fd != fd) link = &(*link)->next;
+    while (*link != NULL && (*link)->fd != fd) link = &(*link)->next;
     hk_io_call *close = *link;
+    if (close == NULL) {
+        hk__descriptor_close(s, fd);
+        return;
+    }
     *link = close->next;
     hk__call_retry(&close->call);
 }
 
-bool hk__descriptor_close_later(hk_sched *s, hk_io_call *close)
+int hk__descriptor_close_later(hk_sched *s, int fd, hk_io_call *close)
 {
-    if ((unsigned)close->fd >= s->descriptors.count) return false;
-    struct hk__descriptor *d = &s->descriptors.table[close->fd];
-    if (d->operations == 0) return false;
-    if (d->closing) {
-        hk_call_complete(&close->call, -EBADF);
-        return true;
-    }
+    if ((unsigned)fd >= s->descriptors.count) return 0;
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->operations == 0) return 0;
+    if (d->closing) return -EBADF;
     d->closing = true;
-    close->next = s->descriptors.closing;
-    s->descriptors.closing = close;
-    if (d->note & HK__NOTE_FILE) hk__line_dissolve(s, close->fd);
-    return true;
+    if (close != NULL) {
+        close->next = s->descriptors.closing;
+        s->descriptors.closing = close;
+    }
+    if (d->note & HK__NOTE_FILE) hk__line_dissolve(s, fd);
+    return -EINPROGRESS;
+}
+
+int hk__descriptor_close(hk_sched *s, int fd)
+{
+    hk__direct direct = { .kind = HK__DIRECT_CLOSE, .fd = fd };
+    hk__descriptor_reset(s, fd);
+    s->budget -= HK__DIRECT_COST - 1;
+    return (int)s->world->table->direct(s->world, &direct);
 }
 
 /* ---- events ---- */

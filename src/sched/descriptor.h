@@ -28,7 +28,7 @@ struct hk__descriptor {
     uint8_t watched;     /* directions in which the world watches it */
     uint8_t note;        /* the world's */
     uint32_t operations; /* under way on it: it is not closed before they are done */
-    bool closing;        /* a close waits for that */
+    bool closing;        /* and then it is */
     bool passing;        /* line.c: the turn is being passed on */
     int16_t lost;        /* of a file: what a sync failed with; 0: none did */
 };
@@ -62,9 +62,12 @@ void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call);
  * -ENOMEM. */
 int hk__descriptor_hold(hk_sched *s, int fd);
 void hk__descriptor_let_go(hk_sched *s, int fd);
-/* For close: whether operations are under way. Then the call is parked (or complete) and run again
- * when they are not. */
-bool hk__descriptor_close_later(hk_sched *s, hk_io_call *close);
+/* For close. 0: nothing is under way, it may be closed; -EINPROGRESS: it is closed when what is under
+ * way is done: the call is run again then, or, where it is NULL, nobody is told; -EBADF: that is so
+ * already. */
+int hk__descriptor_close_later(hk_sched *s, int fd, hk_io_call *close);
+/* Closes it: 0 or -errno. */
+int hk__descriptor_close(hk_sched *s, int fd);
 
 /* line.c: calls at the position of a file. */
 struct hk__io;

@@ -6,7 +6,6 @@
 #include "support/files.h"
 #include "support/spy.h"
 
-
 /* ---- a kill at every point ---- */
 
 static struct {

@@ -177,48 +177,91 @@ TASK_TEST(tasks_take_turns_at_a_position)
 
 /* ---- the canary ---- */
 
-/* Kills a task that reads into a page, at a moment that moves; when the call has returned, nobody
- * may touch the page any more. */
-static void *read_and_lock(void *arg)
+/* Kills a task that reads into a page, or writes one, at a moment that moves. When the call has
+ * returned the task paints the page, which nobody may touch any more: not by writing to it, nor by
+ * reading the paint. (To protect the page would not do: a late copy then fails silently, and the
+ * disk has the page itself.) */
+enum { CANARIES = 100, PAINT = 0xa5 };
+
+static bool is_all(const void *page, int byte)
+{
+    const unsigned char *p = page;
+    for (int i = 0; i < PAGE; i++)
+        if (p[i] != byte) return false;
+    return true;
+}
+
+static void *read_and_paint(void *arg)
 {
     struct reader *r = arg;
     r->n = r->number >= 0 ? hk_pread(r->fd, r->buf, PAGE, (off_t)r->number * PAGE)
                           : hk_read(r->fd, r->buf, PAGE);
-    mprotect(r->buf, PAGE, PROT_NONE);
+    memset(r->buf, PAINT, PAGE);
     r->done = true;
     return NULL;
 }
 
-static void canary(int fd, bool at_place)
+static void *write_and_paint(void *arg)
 {
-    int killed = 0, done = 0;
-    for (int i = 0; i < 100; i++) {
-        struct reader r = { .fd = fd, .number = at_place ? i : -1, .buf = page() };
-        hk_tid tid = hk_spawn(HK_ROOT, read_and_lock, &r);
+    struct reader *r = arg;
+    memset(r->buf, 'w', PAGE);
+    r->n = r->number >= 0 ? hk_pwrite(r->fd, r->buf, PAGE, (off_t)r->number * PAGE)
+                          : hk_write(r->fd, r->buf, PAGE);
+    memset(r->buf, PAINT, PAGE);
+    r->done = true;
+    return NULL;
+}
+
+static void canary(int fd, hk_entry *fn, bool at_place)
+{
+    static struct reader r[CANARIES];
+    int killed = 0;
+    for (int i = 0; i < CANARIES; i++) {
+        r[i] = (struct reader){ .fd = fd, .number = at_place ? i : -1, .buf = page() };
+        hk_tid tid = hk_spawn(HK_ROOT, fn, &r[i]);
         if (!at_place) lseek(fd, 0, SEEK_SET);
         hk_sched_yield();
         if (i % 4) hk_sleep(i % 4 * 10000);
         hk_task_kill(tid);
         hk_task_wait(tid, NULL);
-        CHECK(r.done);
-        CHECK(r.n == PAGE || r.n == -ECANCELED);
-        (*(r.n == PAGE ? &done : &killed))++;
-        if (i % 10 == 0) hk_sleep(HK_US(500)); /* time for a late write */
-        munmap(r.buf, PAGE);
+        CHECK(r[i].done);
+        CHECK(r[i].n == PAGE || r[i].n == -ECANCELED);
+        killed += r[i].n != PAGE;
     }
-    printf("%d killed, %d done\n", killed, done);
+    printf("%d of %d killed\n", killed, CANARIES);
+    hk_sleep(HK_MS(5)); /* time for what comes late */
+    for (int i = 0; i < CANARIES; i++) {
+        CHECK(is_all(r[i].buf, PAINT));
+        munmap(r[i].buf, PAGE);
+    }
+}
+
+static void write_canary(int fd, int plain, bool at_place)
+{
+    unsigned char buf[PAGE];
+    canary(fd, write_and_paint, at_place);
+    for (int i = 0; i < CANARIES; i++) {
+        CHECK_EQ(pread(plain, buf, PAGE, (off_t)i * PAGE), PAGE);
+        CHECK(memchr(buf, PAINT, PAGE) == NULL);
+    }
 }
 
 TASK_TEST(nobody_touches_a_buffer_after_the_call)
 {
     struct files f;
-    int fd = files_make_pages(&f, 100), direct = direct_of(&f);
+    int fd = files_make_pages(&f, CANARIES), direct = direct_of(&f);
+    canary(fd, read_and_paint, true);
+    files_forget(fd);
+    canary(fd, read_and_paint, false);
+    write_canary(fd, fd, true);
+    write_canary(fd, fd, false);
     if (direct >= 0) {
-        canary(direct, true);
-        canary(direct, false);
+        canary(direct, read_and_paint, true);
+        canary(direct, read_and_paint, false);
+        write_canary(direct, fd, true);
+        write_canary(direct, fd, false);
         hk_close(direct);
     }
-    canary(fd, true);
     hk_close(fd);
     files_close(&f);
     return NULL;
@@ -230,7 +273,7 @@ TASK_TEST(nobody_touches_a_buffer_after_a_receive)
     net_tcp_pair(fds);
     for (int i = 0; i < 50; i++) {
         struct reader r = { .fd = fds[0], .number = -1, .buf = page() };
-        hk_tid tid = hk_spawn(HK_ROOT, read_and_lock, &r);
+        hk_tid tid = hk_spawn(HK_ROOT, read_and_paint, &r);
         hk_sched_yield();
         hk_task_kill(tid);
         hk_task_wait(tid, NULL);
@@ -239,10 +282,64 @@ TASK_TEST(nobody_touches_a_buffer_after_a_receive)
         hk_sleep(HK_US(100));
         char byte;
         CHECK_EQ(hk_read(fds[0], &byte, 1), 1);
+        CHECK(is_all(r.buf, PAINT));
         munmap(r.buf, PAGE);
     }
     hk_close(fds[0]);
     hk_close(fds[1]);
+    return NULL;
+}
+
+/* ---- a close that cannot wait ---- */
+
+struct closer {
+    struct files f;
+    int fd, other;
+};
+
+/* On the loop: no task, so nothing can wait here. */
+static void close_and_open(void *arg)
+{
+    struct closer *c = arg;
+    CHECK_EQ(hk_close(c->fd), 0);
+    CHECK_EQ(hk_close(c->fd), -EBADF);
+    c->other = open(files_path(&c->f, "other"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static void *write_page(void *arg)
+{
+    struct reader *r = arg;
+    r->n = hk_pwrite(r->fd, r->buf, PAGE, 0);
+    r->done = true;
+    return NULL;
+}
+
+/* The operation has yet to be begun when its file is closed: it must not find another one. */
+TASK_TEST(a_close_that_cannot_wait_is_made_later)
+{
+    for (int i = 0; i < 20; i++) {
+        struct closer c = { .other = -1 };
+        struct stat st;
+        int plain = files_make(&c.f);
+        c.fd = direct_of(&c.f);
+        if (c.fd < 0) c.fd = dup(plain);
+        struct reader r = { .fd = c.fd, .buf = page() };
+        memset(r.buf, 'w', PAGE);
+        CHECK_EQ(hk_sched_post(hk__here.sched, close_and_open, &c), 0);
+        hk_tid tid = hk_spawn(HK_ROOT, write_page, &r);
+        hk_task_wait(tid, NULL);
+        CHECK_EQ(r.n, PAGE);
+        if (!CHECK(c.other >= 0)) break;
+        CHECK_EQ(fstat(plain, &st), 0);
+        CHECK_EQ(st.st_size, PAGE);
+        CHECK_EQ(fstat(c.other, &st), 0);
+        CHECK_EQ(st.st_size, 0);
+        if (c.other != c.fd) CHECK_EQ(fcntl(c.fd, F_GETFD), -1);
+        munmap(r.buf, PAGE);
+        hk_close(c.other);
+        hk_close(plain);
+        files_close(&c.f);
+    }
     return NULL;
 }
 
