@@ -321,8 +321,8 @@ static inline int hk_shutdown(int fd, int how)
 HK_API int hk__close_here(int fd);
 
 /* Closes a descriptor. Whoever waits for it is told -EBADF. The number is free at return, whatever
- * is returned; but where operations of tasks on it, a file, are under way, and the caller is no task
- * that could wait for them, it is free when they are done.
+ * is returned; but where operations on it, a file, are under way, and the caller is no task that
+ * could wait for them, it is free when they are done.
  *   fd: the descriptor.
  * Returns: 0; -EBADF; -EIO, -ENOSPC, -EDQUOT: of what was written before.
  * Blocks: only while operations of other tasks on it, a file, are under way (and as close(2)).

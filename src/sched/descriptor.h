@@ -62,9 +62,9 @@ void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call);
  * -ENOMEM. */
 int hk__descriptor_hold(hk_sched *s, int fd);
 void hk__descriptor_let_go(hk_sched *s, int fd);
-/* For close. 0: nothing is under way, it may be closed; -EINPROGRESS: it is closed when what is under
- * way is done: the call is run again then, or, where it is NULL, nobody is told; -EBADF: that is so
- * already. */
+/* For close. 0: nothing is under way, it may be closed; -EINPROGRESS: it is closed when what is
+ * under way is done: the call is run again then, or, where it is NULL, nobody is told; -EBADF: that
+ * is so already. */
 int hk__descriptor_close_later(hk_sched *s, int fd, hk_io_call *close);
 /* Closes it: 0 or -errno. */
 int hk__descriptor_close(hk_sched *s, int fd);
