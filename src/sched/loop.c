@@ -136,13 +136,13 @@ static void serve(hk_sched *s, const hk__event *events, int count)
  * sleeps the loop looks, where that has paid lately. It has paid where the wait was short and
  * brought little: what comes in large numbers shares the price of one wake-up. A look in vain costs
  * more credit than one that paid earns. */
-enum { SPIN_MOST = 64, SPIN_LOST = 4, SPIN_EVENTS = 4 };
+enum { SPIN_MOST = 64, SPIN_LEAST = -16, SPIN_LOST = 4, SPIN_EVENTS = 2 };
 
 static void learn(struct hk__spin *spin, bool was_short, int count)
 {
     spin->credit += was_short && count <= SPIN_EVENTS ? 1 : -SPIN_LOST;
     if (spin->credit > SPIN_MOST) spin->credit = SPIN_MOST;
-    if (spin->credit < -SPIN_LOST) spin->credit = -SPIN_LOST;
+    if (spin->credit < SPIN_LEAST) spin->credit = SPIN_LEAST;
 }
 
 static inline void relax(void)
@@ -174,7 +174,7 @@ static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
     if (hk__inbox_any(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
     int count = s->world->table->wait(s->world, ret_events, HK__EVENTS, until);
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
-    if (s->spin.most > 0 && s->spin.credit <= 0 && count > 0 && count <= SPIN_EVENTS)
+    if (s->spin.most > 0 && s->spin.credit <= 0 && count > 0)
         learn(&s->spin, s->world->table->now(s->world) - s->now < s->spin.most, count);
     return count;
 }
