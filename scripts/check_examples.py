@@ -45,7 +45,7 @@ class Server(Program):
     def stop(self, number=signal.SIGINT):
         """Ends it as Ctrl-C does; its last line, which sums up."""
         started = time.monotonic()
-        self.process.send_signal(number)
+        self.signal(number)
         out = self.finish("the server after signal %d" % number)
         if time.monotonic() - started > FACTOR:
             raise Problem("took %.1f s to end" % (time.monotonic() - started))
@@ -344,7 +344,7 @@ class Files(Program):
         return match(r"(?im)^%s: (.*?)\r?$" % name, self.get(path, *args)[0], name).group(1)
 
     def stop(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
+        self.signal(number)
         return self.finish("the file server").splitlines()[-1]
 
 
@@ -682,7 +682,7 @@ def follow_log_follows():
             wait_for(lambda: "following 3 files" in program.printed(1), "the start")
             equal(run("sh", "-c", LOG_SCRIPT, "sh", folder)[0], 0, "the script")
             wait_for(lambda: "b3\n" in program.printed(), "the last line")
-            program.process.send_signal(signal.SIGTERM)
+            program.signal(signal.SIGTERM)
             equal(program.process.wait(SECONDS), 0, "follow_log")
             lines = program.printed().replace(folder + "/", "").splitlines()
             for name, wanted in (("a.log", "one two three four five six seven"),
@@ -706,7 +706,7 @@ def follow_log_runs_a_command():
             with open(log, "w", encoding="utf-8") as file:
                 file.write("good 1\nbad 1\ngood 2\nbad 2\n")
             wait_for(lambda: os.path.exists(out) and os.path.getsize(out) == 12, "the commands")
-            program.process.send_signal(signal.SIGINT)
+            program.signal(signal.SIGINT)
             equal(program.process.wait(SECONDS), 0, "follow_log")
             with open(out, encoding="utf-8") as file:
                 equal(file.read(), "bad 1\nbad 2\n", "what the command got")

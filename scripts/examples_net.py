@@ -21,7 +21,7 @@ class Proxy(Program):
         self.port = self.wait_print(r"listening on (?:127\.0\.0\.1:)?(\S+)\n").group(1)
 
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
+        self.signal(signal.SIGINT)
         return self.finish("the proxy").splitlines()[1:]
 
 

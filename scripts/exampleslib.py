@@ -17,6 +17,8 @@ BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 FACTOR = int(os.environ.get("TIME_FACTOR", "1"))
 WRAPPER = shlex.split(os.environ.get("WRAPPER", ""))
 SECONDS = 10 * FACTOR
+# ThreadSanitizer keeps a signal for the fiber that it came to: with a task that ends it is lost.
+LOSES_SIGNALS = os.environ.get("LOSES_SIGNALS") == "1"
 tests = []
 current = threading.local()  # .fault: what the fake server is to do wrong
 
@@ -103,6 +105,15 @@ class Program:
 
     def wait_print(self, pattern):
         return wait_for(lambda: re.search(pattern, self.printed()), "%r on stdout" % pattern)
+
+    def signal(self, number):
+        """Asks it to end."""
+        self.process.send_signal(number)
+        if LOSES_SIGNALS:
+            try:
+                self.process.wait(FACTOR / 2)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(number)
 
     def finish(self, what):
         """Waits for the end, which must be a clean one."""

@@ -62,12 +62,14 @@ run_asan_gcc() {
 # shellcheck disable=SC2086
 run_tsan_clang() {
     factor=8 worlds=$other
+    local -x LOSES_SIGNALS=1
     CC=clang CXX=clang++ build_and_test tsan_clang "" -Db_sanitize=thread $sanitize
 }
 
 # shellcheck disable=SC2086
 run_tsan_gcc() {
     factor=8
+    local -x LOSES_SIGNALS=1
     CC=gcc CXX=g++ build_and_test tsan_gcc "" -Db_sanitize=thread $sanitize
 }
 
