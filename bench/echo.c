@@ -167,8 +167,8 @@ static void run(int connections, int size)
                          ring = { .world = hk_world_uring() };
     struct figures f[ECHO_SERVERS];
     const int rounds = bench_quick ? 1 : ROUNDS;
-    /* A quick run does with fewer tasks: some sanitizers have no fibers for more. */
-    const int open = bench_quick && connections > 4000 ? 4000 : connections;
+    /* A quick run does with fewer tasks: some sanitizers have few fibers, and slow ones. */
+    const int open = bench_quick && connections > 2000 ? 2000 : connections;
     const long count = bench_quick ? open * 5L : connections > 1 ? requests : requests / 5;
     const uint64_t hash = bench_mix(1, (uint64_t)count);
     const bool uring = stage_has_uring();

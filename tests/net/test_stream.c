@@ -353,7 +353,7 @@ static ssize_t read_somehow(struct flow *f)
 static void *reader(void *arg)
 {
     struct flow *f = arg;
-    ssize_t n;
+    ssize_t n = 0;
     while (!f->over && (n = read_somehow(f)) > 0) {}
     if (f->over || n == -ECANCELED) return NULL;
     CHECK_EQ(n, 0);
