@@ -28,13 +28,14 @@ static bool no_room(int64_t r)
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
 }
 
-/* 0 or -errno: then it waits for nothing. */
+/* 0 or -errno: then it waits for nothing. One that has tried again in vain keeps its place. */
 static int stall(struct hk__io *io, hk_accept_call *self)
 {
     int r = hk__io_park(io);
     if (r < 0) return r;
     self->timer.deadline = BACK_OFF;
     hk__timer_start(io->s, &self->timer);
+    if (self->stalled) return 0;
     hk_accept_call **last = &io->s->descriptors.stalled;
     while (*last != NULL) last = &(*last)->next;
     *last = self;
@@ -65,12 +66,12 @@ void hk__accept_handle(hk_call *call)
 {
     hk_accept_call *self = accept_of(call);
     struct hk__io io;
-    if (self->stalled) unstall(hk__sched_of(call), self);
     if (!hk__io_enter(&io, call, self->fd, HK__READER)) return;
     hk__direct direct = { .kind = HK__DIRECT_ACCEPT };
     direct.address = self->address;
     direct.address_size = self->address_size;
     int64_t r = hk__io_ready(&io) ? hk__io_direct(&io, &direct) : -EAGAIN;
+    if (self->stalled && !no_room(r)) unstall(io.s, self);
     if (r == -EAGAIN)
         r = hk__io_park(&io);
     else if (no_room(r))

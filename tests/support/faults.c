@@ -6,8 +6,12 @@
 #include "support/faults.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <fcntl.h>
+#ifdef SUPPORT_RING
+#include <liburing.h>
+#endif
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -19,11 +23,14 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
 static __thread int armed, countdown;
 static __thread const char *failed;
+
+int faults_enter_error = EINTR;
 
 enum { BLOCKS = 4096 };
 static void *blocks[BLOCKS];
@@ -136,6 +143,8 @@ FAILING(ssize_t, pwritev64v2, -1, EIO, (int fd, const struct iovec *v, int n, of
 FAILING(int, pipe2, -1, EMFILE, (int *fds, int flags), (fds, flags))
 FAILING(int, fcntl64, -1, EMFILE, (int fd, int command, long argument), (fd, command, argument))
 FAILING(int, pidfd_open, -1, EMFILE, (pid_t pid, unsigned flags), (pid, flags))
+FAILING(int, fstat64, -1, EOVERFLOW, (int fd, struct stat64 *st), (fd, st))
+FAILING(int, poll, -1, ENOMEM, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms))
 FAILING(int, waitid, -1, EIO, (idtype_t type, id_t id, siginfo_t *info, int options),
         (type, id, info, options))
 FAILING(int, posix_spawnp, EAGAIN, EAGAIN,
@@ -152,3 +161,28 @@ FAILING(int, posix_spawn_file_actions_addclosefrom_np, ENOMEM, ENOMEM,
 FAILING(int, pthread_create, EAGAIN, EAGAIN,
         (pthread_t * thread, const pthread_attr_t *attributes, void *(*fn)(void *), void *arg),
         (thread, attributes, fn, arg))
+
+#ifdef SUPPORT_RING
+
+FAILING(int, io_uring_queue_init_params, -ENOMEM, ENOMEM,
+        (unsigned n, struct io_uring *ring, struct io_uring_params *p), (n, ring, p))
+FAILING(struct io_uring_probe *, io_uring_get_probe_ring, NULL, ENOMEM, (struct io_uring * ring),
+        (ring))
+FAILING(int, io_uring_register_ring_fd, -EINVAL, EINVAL, (struct io_uring * ring), (ring))
+FAILING(int, io_uring_register_eventfd, -ENOMEM, ENOMEM, (struct io_uring * ring, int fd),
+        (ring, fd))
+
+/* Nothing was taken over, and nothing waited for. */
+int __real_io_uring_enter2(unsigned fd, unsigned submit, unsigned wait, unsigned flags,
+                           sigset_t *mask, size_t size);
+int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned wait, unsigned flags,
+                           sigset_t *mask, size_t size);
+int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned wait, unsigned flags,
+                           sigset_t *mask, size_t size)
+{
+    if (!fails("io_uring_enter2", faults_enter_error))
+        return __real_io_uring_enter2(fd, submit, wait, flags, mask, size);
+    return -faults_enter_error;
+}
+
+#endif

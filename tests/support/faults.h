@@ -16,6 +16,9 @@ extern "C" {
  * counted. */
 void faults_arm(int n);
 
+/* By which error entering a ring fails. */
+extern int faults_enter_error;
+
 /* The end of it. True: the n-th was reached and failed; *ret_name is what failed. */
 bool faults_disarm(const char **ret_name);
 
