@@ -17,6 +17,19 @@ static int64_t transfer(const hk__operation *o)
                          : pwritev(o->fd, o->vector, o->count, o->offset);
 }
 
+/* The kernel says -EFAULT where there is none; the C library must not be asked. */
+static bool has_paths(const hk__operation *o)
+{
+    switch (o->kind) {
+    case HK__OP_RENAME: return o->path != NULL && o->path2 != NULL;
+    case HK__OP_OPEN:
+    case HK__OP_STAT:
+    case HK__OP_UNLINK:
+    case HK__OP_MKDIR: return o->path != NULL;
+    default: return true;
+    }
+}
+
 /* As the system call: -1 and errno. */
 static int64_t call(const hk__operation *o)
 {
@@ -38,6 +51,7 @@ static int64_t call(const hk__operation *o)
 int64_t hk__perform(const hk__operation *o)
 {
     if (o->kind == HK__OP_WORK) return (intptr_t)o->work(o->argument);
+    if (!has_paths(o)) return -EFAULT;
     int64_t r;
     do r = call(o);
     while (r < 0 && errno == EINTR);

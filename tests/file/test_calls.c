@@ -51,6 +51,19 @@ TASK_TEST(open_fails_as_open)
     return NULL;
 }
 
+TASK_TEST(no_path_is_said_as_the_kernel_does)
+{
+    struct stat st;
+    CHECK_EQ(hk_stat(NULL, &st), -EFAULT);
+    CHECK_EQ(hk_lstat(NULL, &st), -EFAULT);
+    CHECK_EQ(hk_rename(NULL, "/a"), -EFAULT);
+    CHECK_EQ(hk_rename("/none", NULL), -EFAULT);
+    CHECK_EQ(hk_unlink(NULL), -EFAULT);
+    CHECK_EQ(hk_rmdir(NULL), -EFAULT);
+    CHECK_EQ(hk_mkdir(NULL, 0700), -EFAULT);
+    return NULL;
+}
+
 TASK_TEST(vectors_at_a_place)
 {
     struct files f;
