@@ -148,11 +148,11 @@ TASK_TEST(kill_at_every_point_of_a_read, .seconds = 30)
 TASK_TEST(kill_at_every_point_of_reads_at_places, .seconds = 30)
 {
     struct files f;
+    start_counting(); /* before a thread of the pool knows this world */
     int fd = files_make_pages(&f, 16), k = 0;
     int direct = hk_open(files_path(&f, "file"), O_RDONLY | O_DIRECT, 0);
     struct job j;
     bool shot = true;
-    start_counting();
     while (shot) {
         files_forget(fd);
         j = (struct job){ .from = direct >= 0 ? direct : fd };

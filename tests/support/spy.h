@@ -13,7 +13,8 @@ enum spy_point {
 
 typedef void spy_fn(enum spy_point point, int kind, int64_t *result);
 
-/* From now on fn sees each of these of the scheduler that runs here, and may change the result. */
+/* From now on fn sees each of these of the scheduler that runs here, and may change the result. To
+ * be called before the pool has done anything for it. */
 void spy_start(spy_fn *fn);
 
 /* From now on every second direct transfer of a file finds nothing in the cache. (The kernel's own
