@@ -123,6 +123,15 @@ static int wait_for(struct epoll_world *w, int capacity, int64_t ns)
     return epoll_wait(w->epoll, w->batch, capacity, ns < 0 ? -1 : in_milliseconds(ns));
 }
 
+/* The wake-up was taken from the descriptor, and what it came for may have been finished since the
+ * pool was looked at: it is taken too, or shows again. */
+static int take_since(struct epoll_world *w, hk__event *ret_events, int count, int capacity)
+{
+    count += hk__pool_take(&w->pool, ret_events + count, capacity - count);
+    if (hk__pool_any(&w->pool)) epoll_wake(&w->world);
+    return count;
+}
+
 static int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
 {
     struct epoll_world *w = of(world);
@@ -136,15 +145,19 @@ static int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacit
         int64_t now = hk__clock_now();
         ns = until > now ? until - now : 0;
     }
-    capacity -= count;
-    int got = wait_for(w, capacity < BATCH ? capacity : BATCH, ns);
+    const int room = capacity - count;
+    bool woken = false;
+    int got = wait_for(w, room < BATCH ? room : BATCH, ns);
     for (int i = 0; i < got; i++) {
         hk__ticket ticket = unpack(w->batch[i].data.u64);
-        if (ticket.slot == WAKE_SLOT) continue;
+        if (ticket.slot == WAKE_SLOT) {
+            woken = true;
+            continue;
+        }
         ret_events[count++] =
             (hk__event){ .ticket = ticket, .ready = ready_of(w->batch[i].events) };
     }
-    return count;
+    return woken ? take_since(w, ret_events, count, capacity) : count;
 }
 
 static int epoll_peek(hk__world *world, hk__event *ret_events, int capacity)

@@ -403,6 +403,28 @@ WORLD_TEST(descriptor_shows_operations)
     close(fd);
 }
 
+static void *add_one_later(void *argument)
+{
+    usleep(20000);
+    return add_one(argument);
+}
+
+/* The wake-up is for the wait that is under way: it takes what came, or leaves it to be seen. */
+WORLD_TEST(descriptor_shows_what_ends_during_a_wait)
+{
+    hk__event event;
+    hk__operation o = work(add_one_later, 1);
+    int fd = w->table->descriptor(w);
+    begin();
+    submit(w, 0, &o);
+    for (int64_t limit = world_now(w) + HK_SEC(8); dones == 0 && world_now(w) < limit;) {
+        int n = w->table->wait(w, &event, 1, limit);
+        take(&event, n);
+        if (n == 0 && !CHECK(world_is_readable(fd, 0))) break;
+    }
+    CHECK_EQ(results[0], 2);
+}
+
 WORLD_TEST(descriptor_shows_what_was_cancelled)
 {
     net_pipe(gate);
