@@ -789,17 +789,30 @@ def installed_and_used():
         status, _, errors = run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
         equal((status, errors), (0, ""), "meson install")
         where = subprocess.check_output(["find", root, "-name", "hocket.pc"], text=True).strip()
-        flags = subprocess.check_output(
-            ["pkg-config", "--cflags", "--libs", "hocket"], text=True,
-            env=dict(os.environ, PKG_CONFIG_PATH=os.path.dirname(where),
-                     PKG_CONFIG_SYSROOT_DIR=root)).split()
-        source = os.path.join(ROOT, "examples/01_hocket.c")
-        program = os.path.join(root, "a.out")
-        equal(run("cc", "-o", program, source, *flags), (0, b"", ""), "cc")
-        library = os.path.dirname(os.path.dirname(where))
-        status, out, _ = run("env", "LD_LIBRARY_PATH=" + library, program)
+        where = os.path.dirname(where)
+
+        def use(text, *asked):
+            """Compiles a program with what pkg-config says, and runs it."""
+            flags = subprocess.check_output(
+                ["pkg-config", "--cflags", "--libs", *asked], text=True,
+                env=dict(os.environ, PKG_CONFIG_PATH=where, PKG_CONFIG_SYSROOT_DIR=root)).split()
+            program = os.path.join(root, "a.out")
+            with open(program + ".c", "w", encoding="utf-8") as file:
+                file.write(text)
+            status, _, errors = run("cc", "-o", program, program + ".c", *flags,
+                                    *[f[1:] for f in asked if f == "--static"])
+            equal((status, re.findall("undefined .*", errors)), (0, []), "cc " + " ".join(asked))
+            return run("env", "LD_LIBRARY_PATH=" + os.path.dirname(where), program)
+
+        with open(os.path.join(ROOT, "examples/01_hocket.c"), encoding="utf-8") as file:
+            source = file.read()
         with open(os.path.join(ROOT, "tests/transcripts/hocket.txt"), "rb") as file:
-            equal((status, out), (0, file.read()), "the program")
+            equal(use(source, "hocket")[:2], (0, file.read()), "the program")
+        if os.path.exists(os.path.join(where, "hocket-dns.pc")):
+            source = ("#include <hocket/dns.h>\n"
+                      "int main(void) { return hk_dns_start(NULL) < 0; }\n")
+            equal(use(source, "hocket-dns")[0], 0, "with hocket-dns")
+            equal(use(source, "--static", "hocket-dns")[0], 0, "with hocket-dns, static")
 
 
 # ---- The programs by which the interface was designed ----
