@@ -68,6 +68,12 @@ int hk__proc_wait_describe(const hk_call *call, char *buf, size_t size);
 int hk__proc_leave_abort(hk_call *call);
 int hk__proc_leave_describe(const hk_call *call, char *buf, size_t size);
 
+/* Of several addresses, one that says this is out of the question: what the others say matters. */
+static inline bool hk__has_no_route(int error)
+{
+    return error == -ENETUNREACH || error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
+}
+
 /* dial.c: a new socket, connected to one of these addresses. */
 struct hk__dial_call;
 struct hk__attempt {

@@ -35,16 +35,11 @@ void hk__dial_prepare(struct hk__dial_call *dial, const char *what, int type, co
     for (int i = 0; i < count; i++) dial->attempts[i].fd = -1;
 }
 
-static bool has_no_route(int error)
-{
-    return error == -ENETUNREACH || error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
-}
-
 /* What is said in the end is what the first one said, unless that was only that there is no way to
  * it. */
 static void note(struct hk__dial_call *self, int error)
 {
-    if (self->error == 0 || has_no_route(self->error)) self->error = error;
+    if (self->error == 0 || hk__has_no_route(self->error)) self->error = error;
 }
 
 static int new_socket(const hk_sched *s, int family, int type)

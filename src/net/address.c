@@ -75,9 +75,11 @@ static int parse_v6(char *host, struct hk__address *a)
     if (percent != NULL) {
         char *end;
         *percent = '\0';
-        zone = (unsigned)strtoul(percent + 1, &end, 10);
+        const unsigned long number = strtoul(percent + 1, &end, 10);
         if (percent[1] < '0' || percent[1] > '9' || *end != '\0')
             zone = hk__resolve_zone(percent + 1);
+        else if (number <= INT32_MAX)
+            zone = (unsigned)number;
         if (zone == 0) return hk_fail(-EINVAL, "no network interface '%s'", percent + 1);
     }
     if (inet_pton(AF_INET6, host, &ip) != 1)

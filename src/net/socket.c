@@ -76,7 +76,7 @@ static int open_at(const struct hk__address *a, const hk_addr *at, int backlog)
     return r;
 }
 
-/* The first address that can be had. */
+/* The first address that can be had; else what the first one said, as in dial. */
 static int open_any(const struct hk__address *a, const char *text, int backlog)
 {
     hk_addr list[HK_NET_ADDRESSES];
@@ -86,7 +86,7 @@ static int open_any(const struct hk__address *a, const char *text, int backlog)
     for (int i = 0; i < count; i++) {
         r = open_at(a, &list[i], backlog);
         if (r >= 0) return r;
-        if (first == 0) first = r;
+        if (first == 0 || hk__has_no_route(first)) first = r;
         if (r == -EADDRINUSE) break;
     }
     return hk_fail(first, "listen on %s: %s", text, strerrordesc_np(-first));

@@ -203,7 +203,10 @@ int hk_stream_line(hk_stream *s, char **ret_line, size_t *ret_size)
     int r = find(s, "\n", 1, &size);
     if (r < 0 || (r == 0 && held(&s->in) == 0)) return r;
     char *line = s->in.data + s->in.start;
-    if (r == 0) size = held(&s->in); /* the last one, which nothing ends */
+    if (r == 0) { /* the last one, which nothing ends */
+        size = held(&s->in);
+        s->in.behind = THE_END;
+    }
     take(&s->in, size + (size_t)r);
     if (r == 1 && size > 0 && line[size - 1] == '\r') size--;
     line[size] = '\0';

@@ -75,6 +75,8 @@ TEST(address_texts_that_are_none)
         { "tcp:[127.0.0.1]:80", "is no address of IPv6" },
         { "tcp:[fe80::1%]:80", "no network interface" },
         { "tcp:[fe80::1%nosuchif0]:80", "no network interface 'nosuchif0'" },
+        { "tcp:[fe80::1%4294967297]:80", "no network interface" },
+        { "tcp:[fe80::1%99999999999999999999]:80", "no network interface" },
         { "tcp:a b:80", "is no name of a host" },
         { "tcp:a/b:80", "is no name of a host" },
         { "tcp:-a:80", "is no name of a host" },

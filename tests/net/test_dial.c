@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Dialling: who wins, what is said when nobody does, and that nothing is left open. */
+#include "support/faults.h"
 #include "support/net.h"
 
 #include "calls/calls.h"
 
 #include <dirent.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -409,6 +411,35 @@ TASK_TEST(resolve_a_hundred_at_once)
     return NULL;
 }
 
+static void *lets_the_resolver_go(void *arg)
+{
+    usleep(20000); /* the grace is over by then */
+    faults_hold_resolver(false);
+    return arg;
+}
+
+/* A resolver that hangs holds nobody but the end of the scheduler. */
+TEST(resolve_killed_while_the_resolver_hangs,
+     .prints = "waits for 3 operations that cannot be cancelled")
+{
+    static int results[3];
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(1) });
+    faults_hold_resolver(true);
+    for (int i = 0; i < 3; i++) hk_sched_spawn(s, resolves, &results[i]);
+    while (faults_in_resolver() < 3) hk_sched_step(s);
+    for (int i = 0; i < 3; i++) CHECK_EQ(results[i], 0);
+    hk_sched_stop(s);
+    CHECK_EQ(hk_sched_run(s), 0);
+    for (int i = 0; i < 3; i++) CHECK_EQ(results[i], -ECANCELED);
+    CHECK_EQ(hk_sched_tasks(s, NULL, 0), 0);
+    CHECK_EQ(faults_in_resolver(), 3);
+    pthread_t thread;
+    pthread_create(&thread, NULL, lets_the_resolver_go, NULL);
+    hk_sched_destroy(s);
+    CHECK_EQ(faults_in_resolver(), 0);
+    pthread_join(thread, NULL);
+}
+
 /* ---- IPv6 and both families ---- */
 
 static int dial_port(const char *format, int listener)
@@ -452,6 +483,24 @@ TASK_TEST(listen_where_somebody_listens)
     CHECK_EQ(hk_net_local(first, &local), 0);
     hk_net_format(&local, address + 4, HK_NET_TEXT);
     CHECK_EQ(hk_net_listen(address, 5), -EADDRINUSE);
+    CHECK(strstr(hk_why(), "Address already in use") != NULL);
+    return NULL;
+}
+
+/* What is wrong is that the port is taken, not that there is no IPv6. */
+TASK_TEST(listen_without_ipv6_where_somebody_listens)
+{
+    hk_addr local;
+    char address[HK_NET_TEXT + 4];
+    const char *name;
+    HK_FD(first, hk_net_listen("tcp:0.0.0.0:0", 5));
+    CHECK_EQ(hk_net_local(first, &local), 0);
+    snprintf(address, sizeof address, "tcp:*:%d", ntohs((uint16_t)port_of(&local)));
+    faults_arm(1);
+    int r = hk_net_listen(address, 5);
+    CHECK(faults_disarm(&name));
+    CHECK_STR(name, "socket");
+    CHECK_EQ(r, -EADDRINUSE);
     CHECK(strstr(hk_why(), "Address already in use") != NULL);
     return NULL;
 }

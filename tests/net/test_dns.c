@@ -216,6 +216,41 @@ TASK_TEST(dns_killed_at_every_point)
     return NULL;
 }
 
+/* What a look-up was, is something else from now on. */
+static void use_memory_again(void)
+{
+    enum { BLOCKS = 64, SIZE = 1024 };
+    void *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) blocks[i] = memset(malloc(SIZE), 0xa5, SIZE);
+    for (int i = 0; i < BLOCKS; i++) free(blocks[i]);
+}
+
+/* Neither a deadline nor a wait for a socket outlives the look-up that it was for. */
+TASK_TEST(dns_leaves_nothing_behind)
+{
+    begin(HK_MS(20));
+    hk_addr list[4];
+    CHECK_EQ(hk_net_resolve("tcp:four.test:1", list, 4), 1); /* before its deadline */
+    use_memory_again();
+    hk_sleep(HK_MS(25));
+    for (int i = 0; i < 3; i++) {
+        hk_tid tid = hk_spawn(HK_ROOT, asks_for, (void *)(uintptr_t)"tcp:silent.test:1");
+        hk_sleep(HK_MS(1));
+        hk_task_kill(tid);
+        hk_task_wait(tid, NULL);
+        use_memory_again();
+        int both[2]; /* perhaps the numbers of c-ares' sockets */
+        net_local_pair(SOCK_STREAM, both);
+        CHECK_EQ(hk_write(both[0], "x", 1), 1);
+        CHECK_EQ(hk_read(both[1], list, 1), 1);
+        hk_close(both[0]);
+        hk_close(both[1]);
+        hk_sleep(HK_MS(25));
+    }
+    end();
+    return NULL;
+}
+
 static int results[100], left = 100;
 
 static void *asks_one_of_many(void *arg)

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A pair of sockets; bytes that are written to fds[1] with plain write(2). */
@@ -50,6 +51,34 @@ TASK_TEST(stream_reads_lines)
                                          "\r",  "last", "(end)", "(end)" };
     for (size_t i = 0; i < HK_LEN(lines); i++) CHECK_STR(line_of(&s), lines[i]);
     close_pair();
+    return NULL;
+}
+
+/* Of a terminal and of a FIFO the end is told once: it is not asked for again behind a last line
+ * that nothing ends. */
+TASK_TEST(stream_remembers_the_end_behind_a_last_line)
+{
+    char path[] = "/tmp/hocket-fifo-XXXXXX";
+    CHECK(mkdtemp(path) != NULL);
+    char fifo[sizeof path + 8];
+    snprintf(fifo, sizeof fifo, "%s/fifo", path);
+    CHECK_EQ(mkfifo(fifo, 0600), 0);
+    HK_FD(from, open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    HK_STREAM(s, from);
+    static const char *const lines[] = { "last", "more" };
+    for (int i = 0; i < 2; i++) {
+        int to = open(fifo, O_WRONLY | O_CLOEXEC);
+        CHECK_EQ(write(to, lines[i], 4), 4);
+        close(to);
+        CHECK_STR(line_of(&s), lines[i]);
+        to = open(fifo, O_WRONLY | O_CLOEXEC);
+        CHECK_EQ(write(to, "late\n", 5), 5);
+        close(to);
+        CHECK_STR(line_of(&s), "(end)");
+        CHECK_STR(line_of(&s), "late");
+    }
+    unlink(fifo);
+    rmdir(path);
     return NULL;
 }
 

@@ -10,6 +10,7 @@
 #ifdef SUPPORT_RING
 #include <liburing.h>
 #endif
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static __thread int armed, countdown;
 static __thread const char *failed;
@@ -135,6 +137,12 @@ FAILING(ssize_t, recv, -1, ECONNRESET, (int fd, void *p, size_t n, int f), (fd, 
 FAILING(ssize_t, send, -1, EPIPE, (int fd, const void *p, size_t n, int f), (fd, p, n, f))
 FAILING(ssize_t, recvmsg, -1, ECONNRESET, (int fd, struct msghdr *m, int f), (fd, m, f))
 FAILING(ssize_t, sendmsg, -1, EPIPE, (int fd, const struct msghdr *m, int f), (fd, m, f))
+FAILING(int, socket, -1, EAFNOSUPPORT, (int family, int type, int protocol),
+        (family, type, protocol))
+FAILING(int, bind, -1, EADDRNOTAVAIL, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+FAILING(int, listen, -1, EOPNOTSUPP, (int fd, int n), (fd, n))
+FAILING(int, setsockopt, -1, ENOBUFS, (int fd, int l, int o, const void *v, socklen_t n),
+        (fd, l, o, v, n))
 FAILING(int, connect, -1, ECONNREFUSED, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 FAILING(ssize_t, preadv64v2, -1, EIO, (int fd, const struct iovec *v, int n, off_t o, int f),
         (fd, v, n, o, f))
@@ -186,3 +194,25 @@ int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned wait, unsigned
 }
 
 #endif
+
+/* ---- the resolver ---- */
+
+static bool resolver_held;
+static int held_there;
+
+void faults_hold_resolver(bool held) { __atomic_store_n(&resolver_held, held, __ATOMIC_SEQ_CST); }
+
+int faults_in_resolver(void) { return __atomic_load_n(&held_there, __ATOMIC_SEQ_CST); }
+
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret)
+{
+    __atomic_add_fetch(&held_there, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&resolver_held, __ATOMIC_SEQ_CST)) usleep(100);
+    __atomic_sub_fetch(&held_there, 1, __ATOMIC_SEQ_CST);
+    return __real_getaddrinfo(host, service, hints, ret);
+}

@@ -25,6 +25,10 @@ bool faults_disarm(const char **ret_name);
 /* Blocks allocated while armed and not freed yet, by whatever thread. */
 int faults_blocks(void);
 
+/* True: whoever asks the system's resolver hangs there, until it is false again. How many do. */
+void faults_hold_resolver(bool held);
+int faults_in_resolver(void);
+
 #ifdef __cplusplus
 }
 #endif
