@@ -234,7 +234,7 @@ TASK_TEST(dns_leaves_nothing_behind)
     use_memory_again();
     hk_sleep(HK_MS(25));
     for (int i = 0; i < 3; i++) {
-        hk_tid tid = hk_spawn(HK_ROOT, asks_for, (void *)(uintptr_t)"tcp:silent.test:1");
+        hk_tid tid = hk_spawn(HK_ROOT, asks_for, (void *)(uintptr_t) "tcp:silent.test:1");
         hk_sleep(HK_MS(1));
         hk_task_kill(tid);
         hk_task_wait(tid, NULL);
