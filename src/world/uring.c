@@ -147,6 +147,8 @@ void hk__uring_reap(struct hk__uring *w)
             wake_completed(w, generation, &cqe);
         else if (slot == HK__URING_TRIAL)
             w->tried = cqe.res == 0;
+        else if (slot == HK__URING_ALARM)
+            w->alarmed = false;
     }
 }
 
@@ -164,6 +166,17 @@ static void make_up(struct hk__uring *w)
     if (any_failed && failed_too) w->retry_at = now + HK__URING_RETRY_NS;
 }
 
+/* A foreign loop does not know that something is to be tried again: the bell rings in a while. */
+static void set_alarm(struct hk__uring *w)
+{
+    static struct __kernel_timespec delay = { .tv_nsec = HK__URING_RETRY_NS };
+    struct io_uring_sqe *sqe = w->alarmed ? NULL : hk__ring_sqe(&w->ring);
+    if (sqe == NULL) return;
+    io_uring_prep_timeout(sqe, &delay, 0, 0);
+    sqe->user_data = hk__uring_pack(HK__URING_OTHER, HK__URING_ALARM, 0);
+    w->alarmed = true;
+}
+
 /* A foreign loop sleeps elsewhere: so whatever is not in the kernel's hands when we return to it
  * would wait for ever. The bell is rung for all that is here; the kernel rings it for what comes.
  */
@@ -171,6 +184,7 @@ void hk__uring_settle(struct hk__uring *w)
 {
     if (!w->foreign) return;
     if (w->missing) make_up(w);
+    if (w->missing) set_alarm(w);
     if (hk__ring_unsubmitted(&w->ring)) hk__ring_enter(&w->ring, HK__RING_SUBMIT, 0);
     if (w->first != 0 || w->woken || hk__pool_any(&w->pool) || hk__ring_any(&w->ring) ||
         hk__ring_stirs(&w->ring))

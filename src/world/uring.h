@@ -12,7 +12,7 @@
 enum hk__uring_kind { HK__URING_READ, HK__URING_WRITE, HK__URING_OPERATION, HK__URING_OTHER };
 
 /* Slots of OTHER. */
-enum { HK__URING_NOBODY, HK__URING_WAKE, HK__URING_TRIAL };
+enum { HK__URING_NOBODY, HK__URING_WAKE, HK__URING_TRIAL, HK__URING_ALARM };
 
 enum { HK__URING_RETRY_NS = 10 * 1000 * 1000 }; /* before what failed is tried again */
 
@@ -59,6 +59,7 @@ struct hk__uring {
     bool foreign;         /* a foreign loop watches the bell; atomic, like the next */
     bool blocked;         /* a wait of ours sleeps all the same, and must be woken */
     bool wake_failed;     /* the poll of the eventfd */
+    bool alarmed;         /* the kernel will ring the bell when it is time to try again */
     int64_t retry_at;     /* what has failed is not made before */
 };
 

@@ -716,3 +716,73 @@ TASK_TEST(busy_descriptor_starves_nobody)
     hk_close(fds[1]);
     return NULL;
 }
+
+/* ---- one batch of events ---- */
+
+/* All are ready at once. The first that runs closes the others, among them those whose events have
+ * been taken from the world and not been looked at yet, and puts a new file under each number: what
+ * was said of the old one is nothing to the new: who waits there does not even try, and where
+ * nobody does, nothing is remembered. */
+enum { BATCH = 6 };
+
+static struct {
+    int old[BATCH][2], fresh[BATCH][2];
+    struct reader reader[BATCH];
+    bool begun;
+} batch;
+
+static void take_its_place(int i)
+{
+    int fd = batch.old[i][0];
+    CHECK_EQ(hk_close(fd), 0);
+    CHECK_EQ(dup2(batch.fresh[i][0], fd), fd);
+    batch.reader[i] = (struct reader){ .fd = fd };
+    if (i % 2 == 0) hk_spawn(HK_ROOT, read_once, &batch.reader[i]);
+}
+
+static void *read_and_replace(void *arg)
+{
+    int *number = arg; /* then: whether it was closed */
+    char c;
+    ssize_t n = hk_read(batch.old[*number][0], &c, 1);
+    *number = n == -EBADF;
+    if (batch.begun) return NULL;
+    batch.begun = true;
+    for (int i = 0; i < BATCH; i++) take_its_place(i);
+    return NULL;
+}
+
+TASK_TEST(an_event_of_the_same_batch_is_not_the_next_files)
+{
+    int closed[BATCH], count = 0;
+    for (int i = 0; i < BATCH; i++) {
+        net_local_pair(SOCK_STREAM, batch.old[i]);
+        net_local_pair(SOCK_STREAM, batch.fresh[i]);
+        closed[i] = i;
+        hk_spawn(HK_ROOT, read_and_replace, &closed[i]);
+    }
+    net_settle();
+    int calls = net_calls();
+    for (int i = 0; i < BATCH; i++) close(batch.old[i][1]); /* readable, and over */
+    net_settle();
+    calls = net_calls() - calls;
+    for (int i = 0; i < BATCH; i++) count += closed[i];
+    CHECK(count > 0); /* whose events were late */
+    /* Of the old ones a read each and a close, of those who wait for a new one a read. */
+    CHECK_EQ(calls, BATCH - count + BATCH + BATCH / 2);
+    for (int i = 0; i < BATCH; i++) {
+        const struct hk__descriptor *d = &table()->table[batch.old[i][0]];
+        CHECK_EQ(d->seen, 0);
+        CHECK_EQ(d->dry, i % 2 == 0 ? HK__READABLE : 0);
+        CHECK(!batch.reader[i].done);
+        CHECK_EQ(write(batch.fresh[i][1], "x", 1), 1);
+    }
+    net_settle();
+    for (int i = 0; i < BATCH; i++) {
+        CHECK_EQ(batch.reader[i].result, i % 2 == 0 ? 1 : 0);
+        hk_close(batch.old[i][0]);
+        close(batch.fresh[i][0]);
+        close(batch.fresh[i][1]);
+    }
+    return NULL;
+}

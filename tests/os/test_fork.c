@@ -2,9 +2,11 @@
 /* fork: the child's copy of a scheduler is dead, the parent's goes on as if nothing had been. */
 #include "support/proc.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +213,8 @@ TASK_TEST(signals_are_the_parents)
     return NULL;
 }
 
+static void *add_one(void *arg) { return hk_val(hk_num(arg) + 1); }
+
 static void *of_its_own(void *arg)
 {
     int ends[2];
@@ -221,6 +225,8 @@ static void *of_its_own(void *arg)
     hk_write(ends[1], "x", 1);
     hk_read(ends[0], &byte, 1);
     hk_sleep(HK_MS(3));
+    if (hk_num(hk_offload(add_one, hk_val(4))) != 5) return hk_val(2);
+    if (hk_close(hk_open("/dev/null", O_RDONLY, 0)) != 0) return hk_val(3);
     hk_task_kill(tid);
     hk_close(ends[0]);
     hk_close(ends[1]);
@@ -254,6 +260,100 @@ TEST(fork_outside_tasks)
     CHECK_EQ(run_in_child(), 11);
 }
 
+/* ---- operations under way: in the ring (or the pool) and in the pool ---- */
+
+static struct {
+    char directory[32], path[48];
+    int gate[2], opened;
+    intptr_t worked;
+    bool begun;
+} under_way;
+
+static void *open_fifo(void *arg)
+{
+    under_way.opened = hk_open(under_way.path, O_RDONLY, 0);
+    return arg;
+}
+
+static void *wait_at_gate(void *arg)
+{
+    char c;
+    __atomic_store_n(&under_way.begun, true, __ATOMIC_SEQ_CST);
+    CHECK_EQ(read(under_way.gate[0], &c, 1), 1);
+    return arg;
+}
+
+static void *work(void *arg)
+{
+    under_way.worked = hk_num(hk_offload(wait_at_gate, hk_val(9)));
+    return arg;
+}
+
+static void prepare(void)
+{
+    strcpy(under_way.directory, "/tmp/hocket-test-XXXXXX");
+    CHECK(mkdtemp(under_way.directory) != NULL);
+    snprintf(under_way.path, sizeof under_way.path, "%s/fifo", under_way.directory);
+    CHECK_EQ(mkfifo(under_way.path, 0600), 0);
+    net_pipe(under_way.gate);
+    under_way.opened = -1;
+    under_way.begun = false;
+}
+
+/* Lets both go on. The other end of the FIFO, which stays open until they are done. */
+static int open_gates(void)
+{
+    CHECK_EQ(under_way.opened, -1);
+    CHECK_EQ(write(under_way.gate[1], "x", 1), 1);
+    return open(under_way.path, O_RDWR);
+}
+
+static void check_results(int other)
+{
+    CHECK(under_way.opened >= 0);
+    CHECK_EQ(under_way.worked, 9);
+    close(under_way.opened);
+    close(other);
+    close(under_way.gate[0]);
+    close(under_way.gate[1]);
+    unlink(under_way.path);
+    rmdir(under_way.directory);
+}
+
+TASK_TEST(fork_with_operations_under_way)
+{
+    int pair[2];
+    hk_sched *s = hk__here.sched;
+    prepare();
+    net_local_pair(SOCK_STREAM, pair);
+    hk_tid opener = hk_spawn(HK_ROOT, open_fifo, NULL), worker = hk_spawn(HK_ROOT, work, NULL);
+    while (!__atomic_load_n(&under_way.begun, __ATOMIC_SEQ_CST)) net_settle();
+    pid_t pid = fork();
+    if (pid == 0) _exit(child_in_task(s, pair[1]));
+    CHECK_EQ(status_of(pid), 0);
+    int other = open_gates();
+    hk_task_wait(opener, NULL);
+    hk_task_wait(worker, NULL);
+    check_results(other);
+    hk_close(pair[0]);
+    hk_close(pair[1]);
+    return NULL;
+}
+
+TEST(fork_outside_tasks_with_operations_under_way)
+{
+    prepare();
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_spawn(s, open_fifo, NULL);
+    hk_sched_spawn(s, work, NULL);
+    while (!__atomic_load_n(&under_way.begun, __ATOMIC_SEQ_CST)) hk_sched_step(s);
+    CHECK_EQ(run_in_child(), 11);
+    int other = open_gates();
+    CHECK_EQ(hk_sched_run(s), 0);
+    hk_sched_destroy(s);
+    check_results(other);
+}
+
 /* Another thread forks while schedulers work; what they have under way goes on. */
 static int stop;
 static void *busy(void *arg)
@@ -267,6 +367,7 @@ static void *busy(void *arg)
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) || rounds < 10) {
         CHECK_EQ(hk_write(pair[1], "hello", 5), 5);
         CHECK_EQ(hk_read(pair[1], buf, sizeof buf), 5);
+        CHECK_EQ(hk_num(hk_offload(add_one, hk_val(4))), 5);
         rounds++;
     }
     hk_close(pair[1]);

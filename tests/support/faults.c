@@ -33,6 +33,7 @@ static __thread int armed, countdown;
 static __thread const char *failed;
 
 int faults_enter_error = EINTR;
+int faults_put_off, faults_put_off_count, faults_polls;
 
 enum { BLOCKS = 4096 };
 static void *blocks[BLOCKS];
@@ -191,6 +192,33 @@ int __wrap_io_uring_enter2(unsigned fd, unsigned submit, unsigned wait, unsigned
     if (!fails("io_uring_enter2", faults_enter_error))
         return __real_io_uring_enter2(fd, submit, wait, flags, mask, size);
     return -faults_enter_error;
+}
+
+struct hk__uring;
+void __real_hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation,
+                                          int res);
+void __wrap_hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation,
+                                          int res);
+void __wrap_hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation,
+                                          int res)
+{
+    if (faults_put_off_count > 0) {
+        faults_put_off_count--;
+        res = faults_put_off;
+    }
+    __real_hk__uring_operation_completed(w, slot, generation, res);
+}
+
+void __real_hk__uring_poll_completed(struct hk__uring *w, int side, uint32_t fd, uint32_t serial,
+                                     const struct io_uring_cqe *cqe);
+void __wrap_hk__uring_poll_completed(struct hk__uring *w, int side, uint32_t fd, uint32_t serial,
+                                     const struct io_uring_cqe *cqe);
+void __wrap_hk__uring_poll_completed(struct hk__uring *w, int side, uint32_t fd, uint32_t serial,
+                                     const struct io_uring_cqe *cqe)
+{
+    static const struct io_uring_cqe failed_poll = { .res = -ENOMEM };
+    const bool fail = faults_polls > 0 && faults_polls-- > 0;
+    __real_hk__uring_poll_completed(w, side, fd, serial, fail ? &failed_poll : cqe);
 }
 
 #endif

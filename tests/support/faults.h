@@ -19,6 +19,11 @@ void faults_arm(int n);
 /* By which error entering a ring fails. */
 extern int faults_enter_error;
 
+/* What the kernel says of the next so many operations in a ring, though it has done them. */
+extern int faults_put_off, faults_put_off_count;
+/* So many of the next polls in a ring fail, in place of their next event. */
+extern int faults_polls;
+
 /* The end of it. True: the n-th was reached and failed; *ret_name is what failed. */
 bool faults_disarm(const char **ret_name);
 

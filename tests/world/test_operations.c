@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract of a world, continued: operations. Each has one DONE, whatever befalls it. */
+#include "support/faults.h"
 #include "support/net.h"
 #include "support/world.h"
 
@@ -283,6 +284,41 @@ WORLD_TEST(cancel_of_an_older_generation)
     close(fds[1]);
 }
 
+/* The kernel says that it could not do it in this way: then it is done in another, unless it has
+ * been cancelled. */
+WORLD_TEST(what_the_kernel_puts_off_is_done)
+{
+    static const int reasons[] = { -EAGAIN, -EINTR, -512, -513, -514, -516 };
+    const bool in_ring = strcmp(w->table->name, "uring") == 0;
+    char path[] = "/tmp/hocket-test-XXXXXX", buf[4];
+    int fd = mkstemp(path);
+    for (int i = 0; i < 6; i++) {
+        faults_put_off = reasons[i];
+        faults_put_off_count = in_ring ? 5 : 0;
+        hk__operation o = transfer(HK__OP_WRITE, fd, &(struct iovec){ (void *)"abcd", 4 }, 1, i);
+        CHECK_EQ(perform(w, &o), 4);
+        o = transfer(HK__OP_READ, fd, &(struct iovec){ buf, 4 }, 1, i);
+        CHECK_EQ(perform(w, &o), 4);
+        CHECK_EQ(memcmp(buf, "abcd", 4), 0);
+        o = (hk__operation){ .kind = HK__OP_FSYNC, .fd = fd };
+        CHECK_EQ(perform(w, &o), 0);
+        int other = (int)perform_path(w, HK__OP_OPEN, "/dev/null", NULL, O_RDONLY);
+        CHECK(other >= 0);
+        /* Their own number: the open that the kernel had done all the same. */
+        if (in_ring) close(other - 1);
+        close(other);
+        o = transfer(HK__OP_READ, fd, &(struct iovec){ buf, 4 }, 1, 0);
+        begin();
+        submit(w, 3, &o);
+        w->table->cancel(w, ticket(3));
+        await(w, 1);
+        CHECK(in_ring ? results[3] == -ECANCELED : results[3] == 4 || results[3] == -ECANCELED);
+        CHECK_EQ(faults_put_off_count, 0);
+    }
+    close(fd);
+    unlink(path);
+}
+
 /* More cancels at once than a small ring has room for. */
 WORLD_TEST(many_cancels)
 {
@@ -524,4 +560,25 @@ WORLD_TEST(descriptor_shows_what_unwatch_came_upon)
         close(fds[i]);
         close(others[i]);
     }
+}
+
+/* A poll has failed, and the next one too: it is made again, though a foreign loop sleeps and
+ * nothing else happens. */
+WORLD_TEST(failed_poll_beside_a_foreign_loop)
+{
+    int fds[2];
+    if (strcmp(w->table->name, "uring") != 0) return;
+    net_local_pair(SOCK_STREAM, fds);
+    hk__ticket t = world_ticket(fds[0], 1);
+    int fd = w->table->descriptor(w);
+    CHECK_EQ(w->table->watch(w, fds[0], HK__READABLE, t), 0);
+    faults_polls = 2;
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    unsigned ready = 0; /* after a failure more is said than is true: whoever waits is to try */
+    while (ready != HK__READABLE && CHECK(world_is_readable(fd, 5000)))
+        ready = world_look(w, 0, t, NULL);
+    CHECK_EQ(faults_polls, 0);
+    w->table->unwatch(w, fds[0], t);
+    close(fds[0]);
+    close(fds[1]);
 }
