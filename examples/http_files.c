@@ -3,8 +3,9 @@
  * step up, or a link, is not found.
  *
  * A file is sent in pieces: each is read into the connection's buffer and sent from there, so a
- * hundred downloads of a large file take a hundred buffers. While a piece is read or sent, other
- * tasks run. */
+ * hundred downloads of a large file take a hundred buffers. While a piece is read or sent, or a
+ * folder is listed, other tasks run; while a path is walked they do not, as on a local file system
+ * that takes less than handing it to a thread. */
 #define _GNU_SOURCE /* O_CLOEXEC ... */
 #include "http_files.h"
 #include "http_fields.h"
@@ -142,20 +143,35 @@ static void move_to_folder(struct http *h, const char *path)
     http_whole(h, "", 0);
 }
 
+struct listing {
+    int folder;
+    const char *path;
+    char *page;
+    size_t size;
+};
+
+/* On a thread of the pool: a large folder takes a while. */
+static void *list(void *arg)
+{
+    struct listing *l = arg;
+    l->page = http_listing(l->folder, l->path, &l->size);
+    return NULL;
+}
+
 static void answer_folder(struct http *h, int fd, char *path)
 {
-    size_t size;
+    struct listing l = { .folder = fd, .path = path };
     path[strlen(path) - 1] = '\0';
-    char *page = http_listing(fd, path, &size);
-    if (page == NULL) {
+    hk_offload(list, &l);
+    if (l.page == NULL) {
         http_short_answer(h, 503);
         return;
     }
     http_begin(h, 200);
     http_field(h, "Content-Type", "text/html; charset=utf-8");
     http_field(h, "Cache-Control", "no-store");
-    http_whole(h, page, size);
-    free(page);
+    http_whole(h, l.page, l.size);
+    free(l.page);
 }
 
 /* What stands at a path; a folder's index.html in place of the folder. */

@@ -35,7 +35,7 @@ HK_API const hk_world *hk_world_uring(void);
 typedef struct hk_run_options {
     /* Of each task, bytes; 0: 64 KiB. */
     size_t stack;
-    /* ns that shutdown gives tasks to unwind before they are dropped; 0: one second. */
+    /* ns that hk_sched_destroy gives tasks to unwind before they are dropped; 0: one second. */
     int64_t grace;
     /* A task failed and nobody waited for it; NULL: a line on stderr. */
     void (*unhandled)(const hk_failure *failure);
@@ -107,7 +107,7 @@ HK_API int hk_sched_world(hk_sched *s, char *buf, size_t size);
  * Returns: the descriptor; no errors. Blocks: never. Cancel: no. Threads: its own. */
 HK_API int hk_sched_fd(hk_sched *s);
 
-/* Kills every task; run and step go on until they have unwound.
+/* Kills every task; run and step go on until they have unwound, however long that takes.
  *   s: the scheduler; NULL: the one that runs here.
  * Returns: nothing. Blocks: never. Cancel: no. Threads: its own; from others through
  * hk_sched_post. */
