@@ -167,7 +167,7 @@ static void *run_some(void *arg)
 
 TEST(threads_end_with_the_last_scheduler)
 {
-    if (SANITIZED) SKIP("a sanitizer has threads of its own");
+    if (SANITIZED || on_emulator()) SKIP("the tool has threads of its own");
     for (int i = 0; i < 3; i++) {
         is_open = false, begun = 0;
         CHECK_EQ(hk_run(run_some, NULL, NULL), 0);
@@ -224,6 +224,7 @@ static void *just_offload(void *arg) { return hk_offload(wait_at_gate, arg); }
 TEST(forked_while_the_pool_runs)
 {
     if (SANITIZED) SKIP("ThreadSanitizer knows no threads after such a fork");
+    if (on_emulator()) SKIP(NO_THREADS_AFTER_FORK);
     hk_sched *s = hk_sched_create(NULL);
     struct offloader o = { .done = false };
     hk_sched_spawn(s, offload, &o);

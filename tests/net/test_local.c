@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Local sockets, datagrams, descriptors as messages. */
 #include "support/net.h"
+#include "support/tools.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -221,6 +222,10 @@ TASK_TEST(descriptors_as_messages)
 TASK_TEST(descriptors_more_than_one)
 {
     int fds[2], many[3] = { 0, 0, 0 };
+    if (on_emulator()) {
+        test_skip("the emulator keeps descriptors for which there was no room");
+        return NULL;
+    }
     union {
         char bytes[CMSG_SPACE(sizeof many)];
         struct cmsghdr header;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fork: the child's copy of a scheduler is dead, the parent's goes on as if nothing had been. */
 #include "support/proc.h"
+#include "support/tools.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -342,6 +343,7 @@ TASK_TEST(fork_with_operations_under_way)
 
 TEST(fork_outside_tasks_with_operations_under_way)
 {
+    if (on_emulator()) SKIP(NO_THREADS_AFTER_FORK);
     prepare();
     hk_sched *s = hk_sched_create(NULL);
     hk_sched_spawn(s, open_fifo, NULL);
@@ -388,6 +390,7 @@ TEST(fork_beside_schedulers, .seconds = 20)
 #ifdef HK__TSAN
     SKIP("ThreadSanitizer runs no handler in the child of a process that has threads");
 #endif
+    if (on_emulator()) SKIP(NO_THREADS_AFTER_FORK);
     for (int i = 0; i < 2; i++) pthread_create(&thread[i], NULL, run_busy, NULL);
     for (int i = 0; i < 10; i++) CHECK_EQ(run_in_child(), 11);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);

@@ -35,6 +35,9 @@ static inline bool on_emulator(void)
     return madvise((void *)((uintptr_t)environ & ~((uintptr_t)page - 1)), 1, 4711) == 0;
 }
 
+#define NO_THREADS_AFTER_FORK \
+    "the emulator starts no thread in the child of a process that has some"
+
 /* Whether this is the real machine with nobody between: memory and addresses are what they seem. */
 static inline bool tools_none(void) { return !SANITIZED && !ON_VALGRIND && !on_emulator(); }
 

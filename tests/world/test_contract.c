@@ -4,6 +4,7 @@
  * Here: readiness, time, waking, direct calls; operations are in test_operations.c. */
 #include "support/net.h"
 #include "support/world.h"
+#include "support/tools.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -590,9 +591,11 @@ WORLD_TEST(direct_on_files_and_nonsense)
     int64_t written = direct(w, HK__DIRECT_WRITE, fd, (void *)"abc", 3);
     CHECK(written == 3 || written == -EAGAIN); /* not every file system promises not to wait */
     if (written < 0) CHECK_EQ(write(fd, "abc", 3), 3);
-    CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 0);
-    CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
-    CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 3);
+    if (!on_emulator()) { /* it cannot be asked not to wait */
+        CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 0);
+        CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+        CHECK_EQ(direct(w, HK__DIRECT_READ, fd, buf, 8), 3);
+    }
     CHECK_EQ(direct(w, HK__DIRECT_RECV, fd, buf, 8), -ENOTSOCK);
     CHECK_EQ(direct(w, HK__DIRECT_CLOSE, fd, NULL, 0), 0);
     CHECK_EQ(direct(w, HK__DIRECT_CLOSE, fd, NULL, 0), -EBADF);
