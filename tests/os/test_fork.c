@@ -343,6 +343,9 @@ TASK_TEST(fork_with_operations_under_way)
 
 TEST(fork_outside_tasks_with_operations_under_way)
 {
+#ifdef HK__TSAN
+    SKIP("ThreadSanitizer starts no thread after the fork of a process that has some");
+#endif
     if (on_emulator()) SKIP(NO_THREADS_AFTER_FORK);
     prepare();
     hk_sched *s = hk_sched_create(NULL);
