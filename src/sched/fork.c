@@ -63,6 +63,7 @@ static void mark_dead(hk_sched *s)
     s->inherited = true;
     s->inbox.open = false;
     s->world->table->inherited(s->world);
+    s->former = s->world;
     s->world = hk__world_none();
     s->ready.head = s->ready.end = s->ready.tail;
     s->live = s->operations.count = 0;

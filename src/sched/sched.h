@@ -132,12 +132,13 @@ struct hk_sched {
     size_t stack;
     int64_t grace;
     void (*unhandled)(const hk_failure *failure);
-    hk_tid main;      /* hk_run's task; 0: none */
-    void *main_value; /* what it ended with */
-    bool running;     /* inside run or step */
-    bool stopping;    /* no more tasks are born */
-    bool inherited;   /* we are in the child of a fork, it is the parent's; see fork.c */
-    uint64_t serial;  /* no two have the same, though they may have had the same memory */
+    hk_tid main;       /* hk_run's task; 0: none */
+    void *main_value;  /* what it ended with */
+    bool running;      /* inside run or step */
+    bool stopping;     /* no more tasks are born */
+    bool inherited;    /* we are in the child of a fork, it is the parent's; see fork.c */
+    hk__world *former; /* in the child of a fork: what it lived in; its memory stays */
+    uint64_t serial;   /* no two have the same, though they may have had the same memory */
     hk_sched *next_free;
 
     struct hk__inbox inbox __attribute__((aligned(64)));

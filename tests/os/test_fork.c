@@ -325,6 +325,7 @@ TASK_TEST(fork_with_operations_under_way)
 {
     int pair[2];
     hk_sched *s = hk__here.sched;
+    if (ON_VALGRIND) return NULL; /* what a thread of the pool holds is lost in the child */
     prepare();
     net_local_pair(SOCK_STREAM, pair);
     hk_tid opener = hk_spawn(HK_ROOT, open_fifo, NULL), worker = hk_spawn(HK_ROOT, work, NULL);
@@ -343,6 +344,7 @@ TASK_TEST(fork_with_operations_under_way)
 
 TEST(fork_outside_tasks_with_operations_under_way)
 {
+    if (ON_VALGRIND) SKIP("what a thread of the pool holds is lost in the child");
 #ifdef HK__TSAN
     SKIP("ThreadSanitizer starts no thread after the fork of a process that has some");
 #endif
@@ -372,7 +374,7 @@ static void *busy(void *arg)
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) || rounds < 10) {
         CHECK_EQ(hk_write(pair[1], "hello", 5), 5);
         CHECK_EQ(hk_read(pair[1], buf, sizeof buf), 5);
-        CHECK_EQ(hk_num(hk_offload(add_one, hk_val(4))), 5);
+        if (!ON_VALGRIND) CHECK_EQ(hk_num(hk_offload(add_one, hk_val(4))), 5);
         rounds++;
     }
     hk_close(pair[1]);
