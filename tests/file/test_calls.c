@@ -92,7 +92,7 @@ TASK_TEST(vectors_at_a_place)
 TASK_TEST(places_that_are_none)
 {
     struct files f;
-    char buf[8];
+    char buf[8] = "";
     int fds[2], fd = files_make(&f);
     CHECK_EQ(hk_pread(fd, buf, 8, -1), -EINVAL);
     CHECK_EQ(hk_pwrite(fd, buf, 8, -1), -EINVAL);

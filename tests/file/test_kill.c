@@ -5,6 +5,7 @@
  * not yet told. The job runs once for each of them, until it ends before it is killed. */
 #include "support/files.h"
 #include "support/spy.h"
+#include "support/tools.h"
 
 /* ---- a kill at every point ---- */
 
@@ -201,6 +202,10 @@ static void *open_one(void *arg)
 /* What was opened is in the task's hands, or was never opened. */
 TASK_TEST(kill_at_every_point_of_an_open)
 {
+    if (ON_VALGRIND) {
+        test_skip("it opens files of its own, and which number is next cannot be told");
+        return NULL;
+    }
     struct files f;
     int k = 0, before = files_make(&f), next = before + 1;
     bool shot = true;

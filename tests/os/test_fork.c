@@ -393,6 +393,7 @@ TEST(fork_beside_schedulers, .seconds = 20)
 {
     pthread_t thread[2];
     if (SANITIZED) SKIP("a sanitizer's allocator may be locked for ever in such a child");
+    if (ON_VALGRIND) SKIP("what other threads hold is lost in the child");
     if (on_emulator()) SKIP(NO_THREADS_AFTER_FORK);
     for (int i = 0; i < 2; i++) pthread_create(&thread[i], NULL, run_busy, NULL);
     for (int i = 0; i < 10; i++) CHECK_EQ(run_in_child(), 11);
