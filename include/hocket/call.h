@@ -51,9 +51,11 @@ typedef struct hk_call_type {
      * will come. NULL: it cannot be aborted, as LATER. */
     int (*abort)(hk_call *call);
     /* As snprintf; NULL: the name will do. */
-    int (*describe)(const hk_call *call, char *buf,
-                    size_t size); /* as snprintf; NULL: the name will do */
+    int (*describe)(const hk_call *call, char *buf, size_t size);
     uint32_t flags;
+    /* The number of the task without which a parked call cannot go on: it holds the lock, it is
+     * waited for. 0, or NULL: it may be anybody. For the report of a deadlock. */
+    int64_t (*owner)(const hk_call *call);
 } hk_call_type;
 
 struct hk_call {

@@ -138,6 +138,7 @@ static inline void hk__call_init(hk_call *call, const hk_call_type *type)
 typedef struct hk__timer {
     int64_t deadline; /* ns; until it is armed: the duration */
     struct hk__timer *next, *prev;
+    void (*fire)(struct hk__timer *timer); /* NULL: the call it lies behind is handled again */
 } hk__timer;
 
 /* A sleep as a value, for stackless steps: hk_sleep_prepare(&f->sleep, HK_MS(5)); HK_AWAIT(co,

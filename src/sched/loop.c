@@ -79,7 +79,7 @@ static void run_ready(hk_sched *s)
     r->end = r->head;
     while (r->head != r->end || hk__ready_extend(s)) {
         hk_coro *t = r->slot[r->head++ & r->mask];
-        s->budget = HK__BUDGET;
+        s->budget = s->allowance;
         if (t->leaf != NULL)
             run_stackful(s, t);
         else

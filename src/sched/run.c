@@ -79,7 +79,7 @@ static int begin(hk_sched *s, const hk_run_options *options)
     memset(s, 0, offsetof(hk_sched, inbox));
     __atomic_store_n(&s->inbox.holds, 0, __ATOMIC_RELAXED);
     s->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
-    s->budget = HK__BUDGET;
+    s->budget = s->allowance = HK__BUDGET;
     s->driver = (hk_driver){ hk__driver_complete, driver_tid };
     s->stack = options->stack;
     s->grace = options->grace != 0 ? options->grace : HK_SEC(1);

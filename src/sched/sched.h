@@ -113,10 +113,11 @@ struct hk_sched {
     hk__context loop; /* where the loop goes on when a task finds nobody to switch to */
     hk_coro *thread;  /* who runs the loop */
     int32_t budget;
-    uint32_t live;    /* tasks */
-    uint32_t room;    /* so many fit the ring and the map */
-    hk_call *on_loop; /* a handler that asked for the loop's stack */
-    hk_coro *dead;    /* a task that has ended, on whose stack somebody may still stand */
+    int32_t allowance; /* what the budget is for each turn */
+    uint32_t live;     /* tasks */
+    uint32_t room;     /* so many fit the ring and the map */
+    hk_call *on_loop;  /* a handler that asked for the loop's stack */
+    hk_coro *dead;     /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
 
     int64_t now; /* read once a batch */
@@ -198,10 +199,25 @@ static inline hk_sched *hk__sched_of(const hk_call *call)
                : NULL;
 }
 
+/* The scheduler, where the task that runs may complete a call at once without making it: nobody
+ * has cancelled it, and it has budget left, which this takes from. NULL: it is to make the call,
+ * whoever drives. */
+static inline hk_sched *hk__sched_quick(void)
+{
+    const hk_coro *self = hk__here.self, *t = self != NULL ? self->root : NULL;
+    if (HK__UNLIKELY(t == NULL || t->state != HK__TASK)) return NULL;
+    hk_sched *s = hk__here.sched;
+    if (HK__UNLIKELY(s->budget <= 1)) return NULL;
+    s->budget--;
+    return s;
+}
+
 /* timer.c. A timer lies directly behind the call whose handler is run again when it fires:
- * struct { hk_call call; hk__timer timer; }. start: deadline holds the duration, > 0. */
+ * struct { hk_call call; hk__timer timer; }; or has a function of its own, fire. start: deadline
+ * holds the duration, > 0. */
 void hk__timers_open(hk_sched *s);
 void hk__timer_start(hk_sched *s, hk__timer *timer);
+void hk__timer_start_for(hk_sched *s, hk__timer *timer, void (*fire)(hk__timer *timer));
 void hk__timer_stop(hk_sched *s, hk__timer *timer);
 void hk__timers_arm(hk_sched *s);
 void hk__timers_expire(hk_sched *s);

@@ -13,8 +13,8 @@
  * Starting a timer reads no clock: it waits in an array with its duration, and is armed when the
  * loop reads the clock at the end of the pass, or the array is full. So it can be late by what is
  * left of the pass, never early. (An array, because to walk along a list of timers that lie on as
- * many stacks is to wait for each of them.) A timer lies directly behind its call; when it fires,
- * the call's handler is run again. */
+ * many stacks is to wait for each of them.) A timer lies directly behind its call, whose handler
+ * is run again when it fires; or it has a function of its own. */
 #include "sched/sched.h"
 
 struct timed_call {
@@ -94,9 +94,12 @@ static void arm(struct hk__timers *t, int64_t now)
 
 void hk__timers_arm(hk_sched *s) { arm(&s->timers, s->now); }
 
-void hk__timer_start(hk_sched *s, hk__timer *timer)
+void hk__timer_start(hk_sched *s, hk__timer *timer) { hk__timer_start_for(s, timer, NULL); }
+
+void hk__timer_start_for(hk_sched *s, hk__timer *timer, void (*fire)(hk__timer *timer))
 {
     struct hk__timers *t = &s->timers;
+    timer->fire = fire;
     if (HK__UNLIKELY(t->fresh_count == HK__FRESH_TIMERS)) arm(t, s->world->table->now(s->world));
     timer->prev = NULL;
     timer->next = hk_val(t->fresh_count);
@@ -139,6 +142,14 @@ static hk__timer *take_first_due(struct hk__timers *t)
     return timer;
 }
 
+static void fire(hk__timer *timer)
+{
+    if (timer->fire != NULL)
+        timer->fire(timer);
+    else
+        hk__call_retry(&HK_CONTAINER(timer, struct timed_call, timer)->call);
+}
+
 void hk__timers_expire(hk_sched *s)
 {
     struct hk__timers *t = &s->timers;
@@ -153,7 +164,7 @@ void hk__timers_expire(hk_sched *s)
                 append(slot_for(t, timer->deadline), timer);
             } else {
                 t->count--;
-                hk__call_retry(&HK_CONTAINER(timer, struct timed_call, timer)->call);
+                fire(timer);
             }
         }
     }

@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro 
 {
     struct hk__ready *r = &s->ready;
     t->leaf = self;
-    s->budget = HK__BUDGET; /* the next one's */
+    s->budget = s->allowance; /* the next one's */
     hk_coro *next = r->slot[r->head & r->mask];
     if (HK__UNLIKELY(r->head == r->end || next->leaf == NULL || next == t))
         return park_slowly(s, t);
@@ -85,7 +85,7 @@ static inline bool refused(const hk_coro *t, const hk_call *call)
 static inline bool may_go_on(hk_sched *s, hk_coro *t)
 {
     if (HK__LIKELY(--s->budget > 0)) return true;
-    s->budget = HK__BUDGET;
+    s->budget = s->allowance;
     hk__ready_push(s, t);
     return false;
 }
