@@ -27,6 +27,7 @@
 #include <hocket/net.h>       /* addresses, dialling and listening, servers */
 #include <hocket/stream.h>    /* a buffer for each direction of a descriptor */
 #include <hocket/signal.h>    /* signals as objects to wait for */
+#include <hocket/channel.h>   /* channels: items from task to task */
 #include <hocket/process.h>   /* child processes */
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef HK_CALLS_CALLS_H
 #define HK_CALLS_CALLS_H
 
+#include <hocket/channel.h>
 #include <hocket/file.h>
 #include <hocket/io.h>
 #include <hocket/net.h>
@@ -15,6 +16,12 @@
     void hk__##name##_handle(hk_call *call);
 #include "calls/calls.def"
 #undef HK__CALL_DEF
+
+/* Of objects that tasks synchronise with: src/sync. */
+int hk__chan_send_abort(hk_call *call);
+int hk__chan_send_describe(const hk_call *call, char *buf, size_t size);
+int hk__chan_recv_abort(hk_call *call);
+int hk__chan_recv_describe(const hk_call *call, char *buf, size_t size);
 
 int hk__sleep_abort(hk_call *call);
 int hk__sleep_describe(const hk_call *call, char *buf, size_t size);

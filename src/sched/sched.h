@@ -126,7 +126,8 @@ struct hk_sched {
     hk_coro *first, *last; /* tasks, in order of creation */
     struct hk__descriptors descriptors;
     struct hk__operations operations;
-    uint32_t outside; /* calls parked on something else that the outside world will bring */
+    struct hk_chan *channels; /* open ones, the youngest first; see src/sync/channel.c */
+    uint32_t outside;         /* calls parked on something else that the outside world will bring */
     struct hk__signals signals;
     struct hk__spin spin;
     hk__world *world;

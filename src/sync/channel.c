@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* chan_send, chan_recv: items go from task to task.
+ *
+ *   object  the channel
+ *   item    where it goes to
+ *   given   where it comes from, read when it is taken
+ *
+ * An item is copied once where a receiver waits, straight to its place; else it lies in the channel
+ * in between. Who waits is served by whoever makes that possible, in order: so receivers wait only
+ * at an empty channel, senders only at a full one, and nobody can overtake them. A task that need
+ * not wait makes no system call: hk__chan_send and hk__chan_recv do the same as the handlers, at
+ * once. */
+#include "sync/channel.h"
+
+#include "base/say.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Not NULL, and no error in place of a channel that could not be opened. */
+static inline bool is_open(const hk_chan *ch)
+{
+    return HK__LIKELY((uintptr_t)ch - 1 < (uintptr_t)-4096);
+}
+
+/* ---- items ---- */
+
+static inline __attribute__((always_inline)) void put(hk_chan *ch, const void *item)
+{
+    if (HK__LIKELY(ch->places == NULL)) {
+        hk__item_copy(ch->tail, item, ch->size);
+        ch->tail += ch->size;
+        if (ch->tail == ch->end) ch->tail = ch->items;
+    } else {
+        hk__ordered_put(ch, item);
+    }
+    ch->sent++;
+    if (++ch->count > ch->most) ch->most = ch->count;
+}
+
+static inline __attribute__((always_inline)) void take(hk_chan *ch, void *item)
+{
+    if (HK__LIKELY(ch->places == NULL)) {
+        hk__item_copy(item, ch->head, ch->size);
+        ch->head += ch->size;
+        if (ch->head == ch->end) ch->head = ch->items;
+    } else {
+        hk__ordered_take(ch, item);
+    }
+    ch->count--;
+}
+
+static void release_all(hk_chan *ch)
+{
+    size_t count = ch->count;
+    char *item = ch->head;
+    ch->count = 0; /* nobody finds them any more */
+    for (size_t i = 0; i < count && ch->item_release != NULL; i++) {
+        ch->item_release(ch->places != NULL ? ch->places[i].item : item);
+        item += ch->size;
+        if (item == ch->end) item = ch->items;
+    }
+    ch->head = ch->tail;
+}
+
+/* ---- sending and receiving ---- */
+
+/* Whoever waits is told last: by then all is as it should be. */
+static inline __attribute__((always_inline)) int try_send(hk_chan *ch, const void *item)
+{
+    if (HK__UNLIKELY(ch->closed | ch->abandoned)) return -EPIPE;
+    hk_sync_call *receiver = hk__queue_take(&ch->receivers);
+    if (receiver != NULL) {
+        hk__item_copy(receiver->item, item, ch->size);
+        ch->sent++;
+        hk_call_complete(&receiver->call, 1);
+        return 0;
+    }
+    if (ch->count == ch->capacity) return -EAGAIN;
+    put(ch, item);
+    return 0;
+}
+
+static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *item)
+{
+    hk_sync_call *sender;
+    if (ch->count > 0) {
+        take(ch, item);
+        sender = hk__queue_take(&ch->senders);
+        if (sender == NULL) return 1;
+        put(ch, sender->given);
+    } else {
+        sender = hk__queue_take(&ch->senders);
+        if (sender == NULL) return ch->closed | ch->abandoned ? 0 : -EAGAIN;
+        hk__item_copy(item, sender->given, ch->size);
+        ch->sent++;
+    }
+    hk_call_complete(&sender->call, 0);
+    return 1;
+}
+
+int hk__chan_send(hk_chan *ch, const void *item)
+{
+    const hk_sched *s = hk__sched_quick();
+    if (HK__LIKELY(s != NULL) && is_open(ch) && HK__LIKELY(ch->sched == s)) {
+        int r = try_send(ch, item);
+        if (r != -EAGAIN) return r;
+    }
+    hk_sync_call send;
+    hk__chan_send_prepare(&send, ch, item);
+    return (int)hk_trap(&send.call);
+}
+
+int hk__chan_recv(hk_chan *ch, void *item)
+{
+    const hk_sched *s = hk__sched_quick();
+    if (HK__LIKELY(s != NULL) && is_open(ch) && HK__LIKELY(ch->sched == s)) {
+        int r = try_recv(ch, item);
+        if (r != -EAGAIN) return r;
+    }
+    hk_sync_call recv;
+    hk__chan_recv_prepare(&recv, ch, item);
+    return (int)hk_trap(&recv.call);
+}
+
+/* ---- the calls ---- */
+
+static hk_sync_call *call_of(const hk_call *call) { return HK_CONTAINER(call, hk_sync_call, call); }
+
+static bool is_of(const hk_chan *ch, const hk_sched *s)
+{
+    return ch->sched == s && ch->serial == s->serial;
+}
+
+/* A channel that was opened outside, or whose scheduler is gone, belongs to the first that uses
+ * it. */
+static int adopt(hk_chan *ch, hk_sched *s)
+{
+    if (ch->sched != NULL && ch->sched->serial == ch->serial) return -EPERM;
+    ch->sched = s;
+    ch->serial = s->serial;
+    ch->listed = false;
+    return 0;
+}
+
+/* Why a call cannot use its channel; 0: it can. */
+static int refusal(const hk_call *call)
+{
+    hk_chan *ch = call_of(call)->object;
+    hk_sched *s = hk__sched_of(call);
+    if (ch == NULL) hk__call_misuse(call, "is made on a channel that is not open");
+    if (!is_open(ch)) return (int)hk_num(ch);
+    return s == NULL || HK__LIKELY(is_of(ch, s)) ? 0 : adopt(ch, s);
+}
+
+void hk__chan_send_handle(hk_call *call)
+{
+    hk_sync_call *self = call_of(call);
+    hk_chan *ch = self->object;
+    int r = refusal(call);
+    if (r == 0) r = try_send(ch, self->given);
+    if (r == -EAGAIN)
+        hk__queue_push(&ch->senders, self);
+    else
+        hk_call_complete(call, r);
+}
+
+void hk__chan_recv_handle(hk_call *call)
+{
+    hk_sync_call *self = call_of(call);
+    hk_chan *ch = self->object;
+    int r = refusal(call);
+    if (r == 0) r = try_recv(ch, self->item);
+    if (r == -EAGAIN)
+        hk__queue_push(&ch->receivers, self);
+    else
+        hk_call_complete(call, r);
+}
+
+int hk__chan_send_abort(hk_call *call)
+{
+    hk_chan *ch = call_of(call)->object;
+    hk__queue_remove(&ch->senders, call_of(call));
+    return HK_ABORTED;
+}
+
+int hk__chan_recv_abort(hk_call *call)
+{
+    hk_chan *ch = call_of(call)->object;
+    hk__queue_remove(&ch->receivers, call_of(call));
+    return HK_ABORTED;
+}
+
+int hk__chan_send_describe(const hk_call *call, char *buf, size_t size)
+{
+    const hk_chan *ch = call_of(call)->object;
+    return snprintf(buf, size, "to send on channel '%s', which holds %zu of %zu", ch->name,
+                    ch->count, ch->capacity);
+}
+
+int hk__chan_recv_describe(const hk_call *call, char *buf, size_t size)
+{
+    const hk_chan *ch = call_of(call)->object;
+    return snprintf(buf, size, "to receive from channel '%s', which is empty", ch->name);
+}
+
+/* ---- open and shut ---- */
+
+static void enlist(hk_chan *ch, hk_sched *s)
+{
+    ch->sched = s;
+    if (s == NULL) return;
+    ch->serial = s->serial;
+    ch->listed = true;
+    ch->next = s->channels;
+    if (ch->next != NULL) ch->next->prev = ch;
+    s->channels = ch;
+}
+
+/* The list of a scheduler that is gone is gone with it. */
+static void delist(hk_chan *ch)
+{
+    if (!ch->listed || ch->sched->serial != ch->serial) return;
+    if (ch->next != NULL) ch->next->prev = ch->prev;
+    if (ch->prev != NULL)
+        ch->prev->next = ch->next;
+    else
+        ch->sched->channels = ch->next;
+}
+
+/* One block: the channel, its items, the places of an ordered one. NULL: there is no memory. */
+static hk_chan *allocate(size_t item_size, size_t capacity, bool ordered)
+{
+    enum { ALIGNED = 16 };
+    const size_t head = (sizeof(hk_chan) + ALIGNED - 1) & ~(size_t)(ALIGNED - 1);
+    size_t items, places, all;
+    if (__builtin_mul_overflow(item_size, capacity, &items) ||
+        __builtin_add_overflow(items, ALIGNED - 1, &items) ||
+        __builtin_mul_overflow(ordered ? sizeof(struct hk__place) : 0, capacity, &places))
+        return NULL;
+    items &= ~(size_t)(ALIGNED - 1);
+    if (__builtin_add_overflow(head + places, items, &all) || all < head + places) return NULL;
+    hk_chan *ch = malloc(all);
+    if (ch == NULL) return NULL;
+    memset(ch, 0, sizeof *ch);
+    ch->items = (char *)ch + head;
+    if (ordered) ch->places = (struct hk__place *)(void *)(ch->items + items);
+    return ch;
+}
+
+int hk__chan_open(hk_chan **ret_ch, size_t item_size, size_t capacity, const char *name,
+                  const hk_chan_options *options)
+{
+    static const hk_chan_options none;
+    if (options == NULL) options = &none;
+    const bool ordered = options->compare != NULL;
+    hk_chan *ch = allocate(item_size, capacity, ordered);
+    int r = ordered && capacity == 0 ? -EINVAL : ch == NULL ? -ENOMEM : 0;
+    if (r < 0) {
+        free(ch);
+        *ret_ch = hk_val(r);
+        return r;
+    }
+    ch->size = item_size;
+    ch->capacity = capacity;
+    ch->head = ch->tail = ch->items;
+    ch->end = ch->items + item_size * capacity;
+    ch->compare = options->compare;
+    ch->item_release = options->item_release;
+    ch->name = options->name != NULL ? options->name : *name == '&' ? name + 1 : name;
+    if (ordered) hk__ordered_open(ch);
+    enlist(ch, hk__here.sched);
+    *ret_ch = ch;
+    return 0;
+}
+
+static void complete_all(hk__queue *waiting, int result)
+{
+    for (hk_sync_call *c; (c = hk__queue_take(waiting)) != NULL;)
+        hk_call_complete(&c->call, result);
+}
+
+static void check_open(const hk_chan *ch, const char *what)
+{
+    if (ch == NULL) hk__misuse("%s of a channel that is not open", what);
+}
+
+void hk__chan_close(hk_chan *ch)
+{
+    check_open(ch, "hk_chan_close");
+    if (!is_open(ch)) return;
+    ch->closed = true;
+    complete_all(&ch->senders, -EPIPE);
+    if (ch->count == 0) complete_all(&ch->receivers, 0);
+}
+
+void hk__chan_abandon(hk_chan *ch)
+{
+    check_open(ch, "hk_chan_abandon");
+    if (!is_open(ch)) return;
+    ch->abandoned = true;
+    complete_all(&ch->senders, -EPIPE);
+    complete_all(&ch->receivers, 0);
+    release_all(ch);
+}
+
+void hk__chan_destroy(hk_chan **ret_ch)
+{
+    hk_chan *ch = *ret_ch;
+    *ret_ch = NULL;
+    if (!is_open(ch)) return;
+    hk__chan_abandon(ch);
+    delist(ch);
+    free(ch);
+}
+
+static size_t length(const hk__queue *q)
+{
+    size_t n = 0;
+    for (const hk_sync_call *c = q->first; c != NULL; c = c->next != q->first ? c->next : NULL) n++;
+    return n;
+}
+
+void hk__chan_numbers(const hk_chan *ch, hk_chan_numbers *ret_numbers)
+{
+    check_open(ch, "hk_chan_stats");
+    *ret_numbers = (hk_chan_numbers){ 0 };
+    if (!is_open(ch)) return;
+    *ret_numbers = (hk_chan_numbers){
+        .capacity = ch->capacity,
+        .count = ch->count,
+        .most = ch->most,
+        .sent = ch->sent,
+        .senders = length(&ch->senders),
+        .receivers = length(&ch->receivers),
+        .closed = ch->closed,
+        .abandoned = ch->abandoned,
+    };
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Channels in C++. */
+#include "harness/harness.h"
+
+#include <hocket.h>
+
+struct point {
+    int x, y;
+};
+typedef HK_CHAN(point) point_chan;
+
+static void *sends_points(void *arg)
+{
+    point_chan *points = static_cast<point_chan *>(arg);
+    for (int i = 0; i < 5; i++) {
+        const point p = { i, -i };
+        if (hk_chan_send(*points, &p) < 0) break;
+    }
+    hk_chan_close(*points);
+    return nullptr;
+}
+
+static int by_x(const void *a, const void *b)
+{
+    return static_cast<const point *>(b)->x - static_cast<const point *>(a)->x;
+}
+
+static void *receives_points(void *)
+{
+    HK_CHANNEL(point_chan, points, 2);
+    point p;
+    int sum = 0, r;
+    CHECK(hk_spawn(HK_ROOT, sends_points, &points) > 0);
+    while ((r = hk_chan_recv(points, &p)) > 0) sum += p.x * 10 + p.y;
+    CHECK_EQ(r, 0);
+    CHECK_EQ(sum, 90);
+    point_chan largest;
+    hk_chan_options options = {};
+    options.compare = by_x;
+    CHECK_EQ(hk_chan_open_with(&largest, 5, &options), 0);
+    sends_points(&largest);
+    CHECK_EQ(hk_chan_recv(largest, &p), 1);
+    CHECK_EQ(p.x, 4);
+    hk_chan_numbers numbers;
+    hk_chan_stats(largest, &numbers);
+    CHECK_EQ(numbers.count, 4);
+    hk_chan_destroy(&largest);
+    return nullptr;
+}
+
+TEST(channels_in_cxx) { CHECK_EQ(hk_run(receives_points, nullptr, nullptr), 0); }
