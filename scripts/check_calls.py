@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The page of the built-in system calls, docs/calls.md, says what their one list says:
-src/calls/calls.def. `check_calls.py --write` writes the page anew."""
+"""The page of the built-in system calls, docs/calls.md, says what their lists say:
+src/calls/calls.def and src/sync/sync.def. `check_calls.py --write` writes the page anew."""
 import os
 import re
 import sys
@@ -9,18 +9,28 @@ import sys
 import checklib
 from checklib import Finding
 
-LIST, PAGE = "src/calls/calls.def", "docs/calls.md"
+LISTS = ("src/calls/calls.def", "src/sync/sync.def")
+PAGE = "docs/calls.md"
 ENTRY = re.compile(r'^HK__CALL_DEF\((\w+), (\w+), (\w+), (\w+),\s*"([^"]*)"\)', re.M)
 
 HEAD = """# The built-in system calls
 
-Made from their one list, `src/calls/calls.def`, from which come their types and what the table of
-tasks shows of them too. A killed task is refused every call that may wait; those that must work in
-cleanup are not refused.
+Made from their lists, `src/calls/calls.def` and `src/sync/sync.def`, from which come their types
+and what the table of tasks shows of them too. A killed task is refused every call that may wait;
+those that must work in cleanup are not refused.
 
 | call | what it does | may wait | refused to a killed task |
 | --- | --- | --- | --- |
 """
+
+
+def lists(root):
+    """The lists that are there, one after the other."""
+    found = [checklib.read(root, name) for name in LISTS
+             if os.path.exists(os.path.join(root, name))]
+    if not found:
+        raise checklib.Skip("no list of calls")
+    return "".join(found)
 
 
 def page(text):
@@ -33,10 +43,7 @@ def page(text):
 
 
 def check(root):
-    try:
-        wanted = page(checklib.read(root, LIST))
-    except FileNotFoundError:
-        raise checklib.Skip("no list of calls")
+    wanted = page(lists(root))
     try:
         found = checklib.read(root, PAGE)
     except FileNotFoundError:
@@ -49,19 +56,24 @@ def check(root):
         yield Finding(PAGE, wanted.count("\n") + 1, "says more than the list")
 
 
+FIRST, SECOND = LISTS
 ONE = 'HK__CALL_DEF(nap, hk__nap_abort, NULL, 0, "naps")\n'
 CASES = [
-    ("clean", {LIST: ONE, PAGE: page(ONE)}, None),
-    ("missing page", {LIST: ONE}, r"calls\.md:1: is not what the list says"),
-    ("new call", {LIST: ONE + ONE.replace("nap", "doze"), PAGE: page(ONE)},
+    ("clean", {FIRST: ONE, PAGE: page(ONE)}, None),
+    ("missing page", {FIRST: ONE}, r"calls\.md:1: is not what the list says"),
+    ("new call", {FIRST: ONE + ONE.replace("nap", "doze"), PAGE: page(ONE)},
      r"calls\.md:\d+: is not what the list says"),
-    ("call that is gone", {LIST: ONE, PAGE: page(ONE + ONE)}, r"calls\.md:\d+: (is not|says more)"),
+    ("two lists", {FIRST: ONE, SECOND: ONE, PAGE: page(ONE + ONE)}, None),
+    ("new call of the second list", {FIRST: ONE, SECOND: ONE, PAGE: page(ONE)},
+     r"calls\.md:\d+: is not what the list says"),
+    ("call that is gone", {FIRST: ONE, PAGE: page(ONE + ONE)},
+     r"calls\.md:\d+: (is not|says more)"),
 ]
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
         top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
         with open(os.path.join(top, PAGE), "w", encoding="utf-8") as file:
-            file.write(page(checklib.read(top, LIST)))
+            file.write(page(lists(top)))
     else:
         checklib.main(check, CASES)

@@ -23,6 +23,13 @@ typedef struct hk_sync_call {
     };
 } hk_sync_call;
 
+static inline void hk__sync_prepare(hk_sync_call *c, const hk_call_type *type, void *object)
+{
+    hk__call_init(&c->call, type);
+    c->object = object;
+    c->number = 0;
+}
+
 typedef struct hk__queue {
     hk_sync_call *first; /* of a ring; NULL: nobody waits */
 } hk__queue;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* semaphore: while somebody waits no permit is free, since each goes from hand to hand. */
+#include "sync/sync.h"
+
+void hk__semaphore_acquire_handle(hk_call *call)
+{
+    hk_sync_call *c = hk__sync_of(call);
+    hk_semaphore *s = c->object;
+    if (s->count == 0) {
+        hk__sync_park(c);
+        return;
+    }
+    s->count--;
+    hk_call_complete(call, 0);
+}
+
+int hk_semaphore_acquire(hk_semaphore *s)
+{
+    if (s->count > 0 && hk__sched_quick() != NULL) {
+        s->count--;
+        return 0;
+    }
+    hk_sync_call wait;
+    hk_semaphore_acquire_prepare(&wait, s);
+    return (int)hk_trap(&wait.call);
+}
+
+void hk_semaphore_release(hk_semaphore *s)
+{
+    hk_sync_call *c = hk__queue_take(&s->waiters);
+    if (c != NULL)
+        hk_call_complete(&c->call, 0);
+    else
+        s->count++;
+}
