@@ -141,7 +141,7 @@ static void *measure(void *arg)
     spawn_tasks();
     bench_run_race(work, 2, count, &race);
     bench_emit_race(name, &race, 1);
-    hk_sched_stop(hk__here.sched);
+    hk_sched_stop(hk__here.sched, 0);
     return NULL;
 }
 

@@ -100,7 +100,7 @@ static void *program(void *arg)
            services[0].port, services[1].port);
     fflush(stdout);
     int number = hk_signals_wait(&signals);
-    hk_sched_stop(NULL);
+    hk_sched_stop(NULL, 0);
     return hk_val(number < 0 ? number : 0);
 }
 

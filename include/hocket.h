@@ -20,6 +20,8 @@
 #include <hocket/call.h>      /* layer 2: system calls and their drivers */
 #include <hocket/stackless.h> /* the other kind of coroutine: a struct and a step function */
 #include <hocket/task.h>      /* layer 3: tasks: spawn, wait, kill, sleep */
+#include <hocket/scope.h>     /* deadlines and cancellation */
+#include <hocket/group.h>     /* tasks that do not outlive a block */
 #include <hocket/sync.h>      /* tasks that wait for each other: events, semaphores, futures */
 #include <hocket/sched.h>     /* running them: hk_run, and a scheduler inside your own loop */
 #include <hocket/io.h>        /* the POSIX calls, blocking the task only */

@@ -40,7 +40,8 @@ enum { HK_ABORTED, HK_ABORT_LATER };
 enum {
     HK_CALL_ON_LOOP = 1, /* the handler needs a deep stack: it runs on the loop's */
     HK_CALL_NO_REFUSAL =
-        2 /* never waits, or must work in cleanup: not refused where its task is cancelled */
+        2, /* never waits, or must work in cleanup: not refused where its task is cancelled */
+    HK_CALL_ACCEPTS = 4 /* waits for new work: a soft stop ends it with -ESHUTDOWN */
 };
 
 typedef struct hk_call_type {

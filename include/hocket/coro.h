@@ -32,7 +32,7 @@ typedef struct hk_task_link hk_task_link;
 typedef hk_step hk_step_fn(hk_coro *co, void *in);
 
 /* The part that both kinds share; private. Line 0 is all that a switch between tasks touches, line
- * 1 is the task's. */
+ * 1 is the task's, line 2 what it is cancelled by. */
 struct hk_coro {
     union {
         hk__context context; /* where the strand goes on: own frame, or its leaf's */
@@ -52,22 +52,30 @@ struct hk_coro {
     void *sched;          /* the scheduler of a task */
     int64_t tid;          /* the task's number, 0: no task */
     hk_call *call;        /* root only: the call it is parked in */
-    hk_coro *next, *prev; /* tasks of one scheduler, in order of creation */
+    hk_coro *next, *prev; /* tasks of one group, in order of creation */
     void *waiters;        /* the last of a ring of hk_wait_call: who waits for its end */
     const char *name;
     struct hk__why *why; /* what hk_fail recorded */
+
+    struct hk_group *group;           /* a task's */
+    struct hk_scope *scope;           /* root only: the innermost that is open in this strand */
+    struct hk__context_value *values; /* inherited */
+    void *held;                       /* locks that others wait for */
+    int64_t killer;                   /* who killed it; -1: no task; 0: nobody */
 };
 
 enum {
     HK__CREATED,
     HK__RUNNING,
+    HK__SCOPED,
     HK__FINISHED,
     HK__TASK,
-    HK__TASK_KILLED,
+    HK__TASK_MARKED,
     HK__TASK_INHERITED,
     HK__BOUND
 };
-/* RUNNING may yield; TASK and TASK_KILLED run (or are parked) under a scheduler; TASK_INHERITED
+/* RUNNING may yield; SCOPED may not, because it has a scope open; TASK and TASK_MARKED run (or are
+ * parked) under a scheduler, which for the latter looks at its scopes at each call; TASK_INHERITED
  * goes on in the child of a fork, where that scheduler is dead; BOUND runs and may not yield: a
  * thread, a stackless step, a coroutine that runs the handlers of a dropped stack. Any other value
  * is &hk__here of the thread that it is suspended on, plus HK__STACKLESS, plus HK__IN_CALL where
@@ -87,6 +95,8 @@ typedef struct hk__stackful {
     hk_coro *resumer;
     bool driven;
     bool owns_name;  /* name is on the heap */
+    bool daemon;     /* its group does not wait for it */
+    bool started;    /* it has said so to whoever made it */
     uint16_t colour; /* bytes of the stack above this struct */
     uint32_t size;   /* of the stack, guard included, bytes */
     char *stack;     /* lowest address, the guard's */
@@ -134,6 +144,9 @@ typedef struct hk_coro_options {
     bool driven;
     /* create runs it to its first yield, so that the first send is received. */
     bool primed;
+    /* Of a task in a group: the close does not wait for it, but cancels it when all others have
+     * ended. */
+    bool daemon;
     uint64_t reserved[3];
 } hk_coro_options;
 

@@ -7,21 +7,13 @@
 #ifndef HOCKET_SCHED_H
 #define HOCKET_SCHED_H
 
-#include <hocket/task.h>
+#include <hocket/group.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct hk_sched hk_sched;
-
-/* An uncaught failure. */
-typedef struct hk_failure {
-    hk_tid tid;
-    const char *name;
-    int error;
-    const char *why;
-} hk_failure;
 
 /* Where time and input come from: a kind of world. */
 typedef struct hk_world hk_world;
@@ -107,11 +99,13 @@ HK_API int hk_sched_world(hk_sched *s, char *buf, size_t size);
  * Returns: the descriptor; no errors. Blocks: never. Cancel: no. Threads: its own. */
 HK_API int hk_sched_fd(hk_sched *s);
 
-/* Kills every task; run and step go on until they have unwound, however long that takes.
+/* Stops every task: softly at first (see hk_group_stop), and kills those that are left when the
+ * grace is over; run and step go on until they have unwound, however long that takes.
  *   s: the scheduler; NULL: the one that runs here.
+ *   grace: ns; 0: kill now.
  * Returns: nothing. Blocks: never. Cancel: no. Threads: its own; from others through
  * hk_sched_post. */
-HK_API void hk_sched_stop(hk_sched *s);
+HK_API void hk_sched_stop(hk_sched *s, int64_t grace);
 
 /* Has fn(arg) called in the scheduler's loop, in the order of posting.
  *   s: the scheduler.

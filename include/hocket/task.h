@@ -16,34 +16,38 @@ extern "C" {
 
 typedef int64_t hk_tid; /* > 0; < 0: -errno */
 
-/* Who answers for a task. HK_ROOT is the scheduler itself: failures there are reported and stop
- * nobody. */
+/* Who answers for a task: a group of group.h, or HK_ROOT, the scheduler itself: failures there are
+ * reported and stop nobody. */
 typedef struct hk_group hk_group;
 #define HK_ROOT ((hk_group *)0)
 
-/* Makes a task of the scheduler that runs here; it is queued, the caller goes on.
- *   g: HK_ROOT.
+/* Makes a task of the scheduler that runs here; it is queued, the caller goes on. In a group that
+ * is cancelled it runs to its first call that may wait, since it may own things.
+ *   g: HK_ROOT, or an open group of this scheduler.
  *   fn: its body.
  *   arg: borrowed: it must live as long as the task.
- * Returns: its tid; -ENOMEM; -EPERM outside a task; -ECANCELED while the scheduler shuts down.
- * Blocks: never. Cancel: not refused. Threads: a scheduler's. */
+ * Returns: its tid; -ENOMEM; -EPERM outside a task; -EPIPE: the group is closed; -ECANCELED while
+ * the scheduler shuts down, or where it would have to wait for room in the group; -EAGAIN: that in
+ * a stackless step.
+ * Blocks: while the group is full (hk_group_options.limit). Cancel: of that wait. Threads: a
+ * scheduler's. */
 HK_API hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg);
 
 /* hk_spawn with a name, a stack size, a copied argument.
- *   g: HK_ROOT.
+ *   g: HK_ROOT, or an open group of this scheduler.
  *   fn: its body.
  *   arg: see options->arg_size; where that is 0, borrowed. Ownership moves, always: where the body
  *   never runs, this call's failure included, options->arg_release is called.
  *   options: NULL for defaults; driven and primed do not apply.
- * Returns: as hk_spawn. Blocks: never. Cancel: not refused. Threads: a scheduler's. */
+ * Returns: as hk_spawn. Blocks: as hk_spawn. Cancel: likewise. Threads: a scheduler's. */
 HK_API hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options);
 
 /* Makes a task of a stackless coroutine.
- *   g: HK_ROOT.
+ *   g: HK_ROOT, or an open group of this scheduler.
  *   co: made by hk_stackless_init and never resumed; the task's until its release is called (also
  *   where this fails).
  *   name: borrowed; NULL: "task".
- * Returns: as hk_spawn. Blocks: never. Cancel: not refused. Threads: a scheduler's. */
+ * Returns: as hk_spawn. Blocks: as hk_spawn. Cancel: likewise. Threads: a scheduler's. */
 HK_API hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name);
 
 /* A typed task: an ordinary function `void *serve(struct conn *c)`, then HK_ENTRY(serve, struct
@@ -61,9 +65,9 @@ HK_API hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name);
 #ifndef __cplusplus
 /* Makes a typed task: hk_go(HK_ROOT, serve, fd, server) checks the arguments against struct conn
  * and copies them onto the task's own stack.
- *   g: HK_ROOT.
+ *   g: HK_ROOT, or an open group of this scheduler.
  *   fn: a function that HK_ENTRY has named.
- * Returns: as hk_spawn_with. Blocks: never. Cancel: not refused. Threads: a scheduler's. */
+ * Returns: as hk_spawn_with. Blocks: as hk_spawn. Cancel: likewise. Threads: a scheduler's. */
 #define hk_go(g, fn, ...) \
     hk_spawn_with((g), fn##_hk_entry, &(fn##_hk_arg){ __VA_ARGS__ }, \
                   &(hk_coro_options){ .name = #fn, \
@@ -77,7 +81,7 @@ typedef struct hk_exit {
     hk_end how;
     void *value;   /* RETURNED */
     int error;     /* FAILED, CANCELLED: -errno */
-    char why[120]; /* hk_why() of the task, cut */
+    char why[120]; /* hk_why() of the task, or who cancelled it and why; cut */
 } hk_exit;
 
 /* The number of the task that runs.
@@ -99,7 +103,8 @@ typedef struct hk_wait_call {
  * Returns: nothing. Blocks: never. Cancel: no. Threads: any. */
 HK_API void hk_task_wait_prepare(hk_wait_call *wait, hk_tid tid, hk_exit *ret_exit);
 
-/* Waits for the end of a task. Many may wait for one; they are woken in order.
+/* Waits for the end of a task. Many may wait for one; they are woken in order. How a task of a
+ * group ended is known until the group is closed, unless that is HK_INDEPENDENT.
  *   tid: the task.
  *   ret_exit: how it ended; may be NULL.
  * Returns: 0; -ESRCH: gone, or never there; -EDEADLK: itself, or it waits (through others) for the
@@ -107,8 +112,9 @@ HK_API void hk_task_wait_prepare(hk_wait_call *wait, hk_tid tid, hk_exit *ret_ex
  * Blocks: until it has ended. Cancel: leaves no trace. Threads: a scheduler's task. */
 HK_API int hk_task_wait(hk_tid tid, hk_exit *ret_exit);
 
-/* Cancels a task for good: a wait ends with -ECANCELED at once, later calls that may wait are
- * refused. One that never ran never will. Killing oneself is allowed.
+/* Cancels a task for good, as a scope around all of it would (so a shield hides it): a wait ends
+ * with -ECANCELED at once, later calls that may wait are refused. One that never ran never will.
+ * Killing oneself is allowed.
  *   tid: the task.
  * Returns: 1: it will end; 0: it is gone or was never there; -EPERM outside a scheduler's thread.
  * Blocks: never. Cancel: not refused. Threads: its scheduler's. */

@@ -26,6 +26,7 @@ int hk__chan_recv_describe(const hk_call *call, char *buf, size_t size);
 int hk__sleep_abort(hk_call *call);
 int hk__sleep_describe(const hk_call *call, char *buf, size_t size);
 int hk__wait_abort(hk_call *call);
+int hk__start_abort(hk_call *call);
 int hk__wait_describe(const hk_call *call, char *buf, size_t size);
 
 /* io.c: what all hk_io_call have in common. */

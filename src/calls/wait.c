@@ -29,7 +29,7 @@ void hk__wait_handle(hk_call *call)
     if (s == NULL) {
         hk_call_complete(call, -ENOSYS);
     } else if (target == NULL) {
-        hk_call_complete(call, -ESRCH);
+        hk_call_complete(call, hk__ends_find(s, w->tid, w->ret_exit) ? 0 : -ESRCH);
     } else if (waits_for(s, target, call->task)) {
         hk_call_complete(call, -EDEADLK);
     } else {

@@ -40,13 +40,14 @@ void hk__coro_main(hk_coro *co)
     hk__stackful *s = (hk__stackful *)co;
     hk__arrive(co);
     void *value;
-    if (HK__UNLIKELY(state_of(co) == HK__TASK_KILLED)) { /* before it began */
+    if (HK__UNLIKELY(co->killer != 0)) { /* before it began */
         if (s->arg_release != NULL) s->arg_release(s->arg);
         value = hk_val(-ECANCELED);
     } else {
         value = s->entry(s->arg);
     }
     if (HK__UNLIKELY(s->at_end != NULL)) hk__at_end_run(s);
+    hk__scopes_check(co, "ends");
     s->end(s, value);
     __builtin_unreachable();
 }
@@ -83,8 +84,14 @@ bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_option
     co->waiters = NULL;
     co->name = options->name;
     co->why = NULL;
+    co->scope = NULL;
+    co->values = NULL;
+    co->held = NULL;
+    co->killer = 0;
     s->driven = options->driven;
     s->owns_name = false;
+    s->daemon = options->daemon;
+    s->started = false;
     s->refusals = 0;
     s->entry = fn;
     s->arg = arg;
@@ -176,8 +183,9 @@ hk_step hk__coro_send_slow(hk_coro *co, void *value)
         if (hk_is_err(value)) return (hk_step){ .outcome = HK_FAILED, .value = value };
         return (hk_step){ .outcome = HK_FINISHED, .value = NULL };
     case HK__RUNNING:
+    case HK__SCOPED:
     case HK__TASK:
-    case HK__TASK_KILLED:
+    case HK__TASK_MARKED:
     case HK__TASK_INHERITED:
     case HK__BOUND: return hk__refused(-EALREADY);
     default: break;
@@ -320,6 +328,13 @@ void hk__yield_unconsumed(const hk_coro *task)
                (long long)task->tid, hk__coro_name(task));
 }
 
+void hk__scope_left_open(const hk_coro *co, const hk_scope *scope, const char *verb)
+{
+    hk__misuse(
+        "'%s' %s, but the scope it opened at %s:%d is open: whoever opens one closes it first",
+        hk__coro_name(co), verb, scope->file, scope->line);
+}
+
 void hk__yield_of_error(const hk_coro *co, const void *value)
 {
     hk__misuse("'%s' yields the error %d: errors are sent and returned, never yielded",
@@ -334,6 +349,7 @@ void hk__yield_misuse(const hk_coro *me, const void *value)
         hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there",
                    hk__coro_name(me));
     if (me->state >= HK__TASK && me->state <= HK__TASK_INHERITED) hk__yield_unconsumed(me);
+    if (me->state == HK__SCOPED) hk__scopes_check(me, "yields");
     if (hk_is_err(value)) hk__yield_of_error(me, value);
     hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", hk__coro_name(me));
 }

@@ -5,6 +5,7 @@
 
 #include <hocket/call.h>
 #include <hocket/coro.h>
+#include <hocket/scope.h>
 
 struct hk__why {
     int error;
@@ -23,6 +24,21 @@ void hk__yield_of_error(const hk_coro *co, const void *value) __attribute__((nor
 static inline const char *hk__coro_name(const hk_coro *co)
 {
     return co->name != NULL ? co->name : co->tid != 0 ? "task" : "coroutine";
+}
+/* The one on which the scopes of a coroutine's code are, as it runs. */
+static inline hk_coro *hk__strand_of(const hk_coro *co)
+{
+    while (co->leaf == NULL && co->state == HK__BOUND)
+        co = co->at.stackless.borrowed; /* a step runs as part of who resumed it */
+    return co->leaf == NULL || co->root == NULL ? (hk_coro *)(uintptr_t)co : co->root;
+}
+/* Misuse: co ends, or yields, and has a scope open. */
+void hk__scope_left_open(const hk_coro *co, const hk_scope *scope, const char *verb)
+    __attribute__((noreturn, cold));
+static inline void hk__scopes_check(const hk_coro *co, const char *verb)
+{
+    const hk_scope *scope = hk__strand_of(co)->scope;
+    if (HK__UNLIKELY(scope != NULL && scope->owner == co)) hk__scope_left_open(co, scope, verb);
 }
 /* Frees what belongs to a coroutine besides its stack. */
 void hk__coro_clear(hk_coro *co);
@@ -46,6 +62,13 @@ bool hk__call_abort(hk_call *call, intptr_t result);
 /* failure.c. The text of a failure goes with it: up, to who resumed the one that ended; or, as a
  * copy, down to the one it is thrown into. */
 void hk__why_pass(hk_coro *from, hk_coro *to, intptr_t error);
+/* What was said of this error; NULL: nothing. */
+const char *hk__why_of(const hk_coro *co, int error);
+/* Takes the place of what was said. */
+void hk__why_put(hk_coro *co, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+/* Who is asked why a coroutine is cancelled; the length of the text, 0: it is not. */
+void hk__why_cancelled(int (*explain)(hk_coro *me, char *buf, size_t size));
 void hk__why_lend(const hk_coro *from, hk_coro *to, intptr_t error);
 
 #endif

@@ -37,10 +37,42 @@ int hk_fail(int error, const char *format, ...)
     return error;
 }
 
+void hk__why_put(hk_coro *co, int error, const char *format, ...)
+{
+    struct hk__why *why = malloc(sizeof *why);
+    if (why == NULL) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    why->error = error;
+    free(co->why);
+    co->why = why;
+}
+
+const char *hk__why_of(const hk_coro *co, int error)
+{
+    return co->why != NULL && co->why->error == error ? co->why->text : NULL;
+}
+
+/* Why a coroutine is cancelled is known to those who have cancelled it, and put into words only
+ * here: most who are cancelled never ask. */
+static int (*explain)(hk_coro *me, char *buf, size_t size);
+
+void hk__why_cancelled(int (*fn)(hk_coro *me, char *buf, size_t size))
+{
+    __atomic_store_n(&explain, fn, __ATOMIC_RELAXED);
+}
+
 const char *hk_why(void)
 {
-    const hk_coro *me = hk__here.self;
-    return me != NULL && me->why != NULL ? me->why->text : "";
+    hk_coro *me = hk__here.self;
+    if (me == NULL) return "";
+    char text[200];
+    int (*ask)(hk_coro *, char *, size_t) = __atomic_load_n(&explain, __ATOMIC_RELAXED);
+    if (ask != NULL && hk__why_of(me, -ECANCELED) == NULL && ask(me, text, sizeof text) > 0)
+        hk_fail(-ECANCELED, "%s", text);
+    return me->why != NULL ? me->why->text : "";
 }
 
 /* Only with its own error: what was said of another, handled meanwhile, would mislead. */

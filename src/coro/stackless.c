@@ -31,6 +31,14 @@ static hk_step step_once(hk_coro *co, void *in, hk_coro *me)
     return step;
 }
 
+/* A driver that gets its call keeps it as it is, with its scopes. */
+static void check_scopes(const hk_coro *co, const hk_coro *me, hk_outcome outcome)
+{
+    const hk_scope *scope = hk__strand_of(me)->scope;
+    if (HK__UNLIKELY(scope != NULL && scope->owner == co && outcome != HK_TRAPPED))
+        hk__scope_left_open(co, scope, outcome == HK_YIELDED ? "yields" : "ends");
+}
+
 hk_step hk__stackless_send(hk_coro *co, void *value)
 {
     hk_coro *me = hk__thread_enter();
@@ -39,6 +47,7 @@ hk_step hk__stackless_send(hk_coro *co, void *value)
     while ((step = step_once(co, value, me)).outcome == HK_TRAPPED && !drives)
         value = hk_val(hk_trap(step.call));
     uintptr_t state = (uintptr_t)&hk__here + HK__STACKLESS;
+    check_scopes(co, me, step.outcome);
     if (step.outcome == HK_TRAPPED) {
         co->call = step.call;
         if (step.call->state == HK__CALL_NEW) step.call->driver = NULL;

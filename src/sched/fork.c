@@ -37,7 +37,7 @@ static void end_of_task(hk__stackful *task, void *value)
 /* The task in which this thread runs, however many coroutines and drivers lie between. */
 static hk_coro *task_around(hk_coro *co)
 {
-    while (co != NULL && co->state != HK__TASK && co->state != HK__TASK_KILLED) {
+    while (co != NULL && co->state != HK__TASK && co->state != HK__TASK_MARKED) {
         if (co->leaf == NULL)
             co = co->at.stackless.borrowed;
         else if (co->root != NULL && co->root != co)
@@ -67,7 +67,7 @@ static void mark_dead(hk_sched *s)
     s->world = hk__world_none();
     s->ready.head = s->ready.end = s->ready.tail;
     s->live = s->operations.count = 0;
-    s->first = s->last = NULL;
+    s->root.first = s->root.last = NULL;
 }
 
 static void before(void)

@@ -41,6 +41,7 @@ static void run_stackful(hk_sched *s, hk_coro *t)
 static void end_stackless(hk_coro *t, void *value)
 {
     if (HK__UNLIKELY(t->state == HK__TASK_INHERITED)) hk__outside_end();
+    if (HK__UNLIKELY(t->scope != NULL)) hk__scope_left_open(t, t->scope, "ends");
     hk__task_finish(t, value);
     if (t->at.stackless.release != NULL) t->at.stackless.release(t);
 }
@@ -50,7 +51,7 @@ static void run_stackless(hk_sched *s, hk_coro *t)
 {
     hk_call *call = t->at.stackless.pending;
     void *in = call != NULL ? hk_val(call->result) : NULL;
-    if (HK__UNLIKELY(t->state == HK__TASK_KILLED && call == NULL)) {
+    if (HK__UNLIKELY(t->killer != 0 && call == NULL)) {
         end_stackless(t, hk_val(-ECANCELED));
         return;
     }

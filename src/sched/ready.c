@@ -27,7 +27,8 @@ static int widen_map(hk_sched *s)
     uint64_t wider = m->slot != NULL ? (m->mask + 1) * 2 : 64;
     hk_coro **slot = calloc(wider, sizeof(hk_coro *));
     if (slot == NULL) return -ENOMEM;
-    for (hk_coro *t = s->first; t != NULL; t = t->next) slot[(uint64_t)t->tid & (wider - 1)] = t;
+    for (uint64_t i = 0; m->slot != NULL && i <= m->mask; i++)
+        if (m->slot[i] != NULL) slot[(uint64_t)m->slot[i]->tid & (wider - 1)] = m->slot[i];
     free(m->slot);
     m->slot = slot;
     m->mask = wider - 1;

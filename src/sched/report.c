@@ -17,7 +17,7 @@ static void describe(const hk_call *call, char *buf, size_t size)
 
 static void fill(const hk_sched *s, const hk_coro *t, hk_task_info *info)
 {
-    *info = (hk_task_info){ .tid = t->tid, .killed = t->state == HK__TASK_KILLED };
+    *info = (hk_task_info){ .tid = t->tid, .killed = t->killer != 0 };
     snprintf(info->name, sizeof info->name, "%s", hk__task_name(t));
     const char *state = t == hk__task_here() ? "running" : t->call != NULL ? "waiting" : "ready";
     snprintf(info->state, sizeof info->state, "%s", state);
@@ -31,7 +31,8 @@ size_t hk_sched_tasks(hk_sched *s, hk_task_info *ret_list, size_t max)
     if (s == NULL) s = hk__here.sched;
     if (s == NULL) return 0;
     size_t n = 0;
-    for (const hk_coro *t = s->first; t != NULL && n < max; t = t->next) fill(s, t, &ret_list[n++]);
+    for (const hk_coro *t = NULL; n < max && (t = hk__task_after(s, t)) != NULL;)
+        fill(s, t, &ret_list[n++]);
     return s->live;
 }
 
@@ -52,7 +53,8 @@ void hk__report_tasks(hk_sched *s, const char *title)
     enum { SHOWN = 1000 };
     hk__say("%s: %u task%s", title, s->live, s->live == 1 ? "" : "s");
     size_t n = 0;
-    for (const hk_coro *t = s->first; t != NULL && n < SHOWN; t = t->next, n++) say_task(s, t);
+    for (const hk_coro *t = NULL; n < SHOWN && (t = hk__task_after(s, t)) != NULL; n++)
+        say_task(s, t);
     if (s->live > n) hk__say("  and %zu more", s->live - n);
 }
 

@@ -58,6 +58,7 @@ static void finish(hk_sched *s)
     hk__descriptors_close(s);
     hk__operations_close(s);
     if (s->world != NULL) s->world->table->destroy(s->world);
+    free(s->trunk.why);
     free(s->ready.slot);
     free(s->map.slot);
     give_memory(s);
@@ -96,6 +97,8 @@ static int begin(hk_sched *s, const hk_run_options *options)
     s->world->notify_arg = s;
     s->now = s->world->table->now(s->world);
     hk__timers_open(s);
+    hk__group_open_root(s);
+    hk__why_cancelled(hk__scope_explain);
     /* Outside run and step a post makes the descriptor readable. */
     __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     __atomic_store_n(&s->inbox.open, true, __ATOMIC_SEQ_CST);
@@ -149,7 +152,7 @@ static void report_operations(const hk_sched *s)
     hk__say("the scheduler ends, but waits for %u operations that cannot be cancelled (of files, "
             "hk_offload, or names being looked up):",
             s->operations.count);
-    for (const hk_coro *t = s->first; t != NULL; t = t->next) hk__report_stuck(t);
+    for (const hk_coro *t = NULL; (t = hk__task_after(s, t)) != NULL;) hk__report_stuck(t);
 }
 
 static void unwind(hk_sched *s)
@@ -161,9 +164,11 @@ static void unwind(hk_sched *s)
         hk__loop_pass(s, limit);
     if (s->operations.count > 0) report_operations(s);
     while (s->operations.count > 0) hk__loop_pass(s, INT64_MAX);
-    while (s->last != NULL) {
-        hk__report_stuck(s->last);
-        hk__task_drop(s->last);
+    while (s->live > 0) { /* those below others first */
+        const hk_group *g = s->last_group;
+        while (g->last == NULL) g = g->prev;
+        hk__report_stuck(g->last);
+        hk__task_drop(g->last);
     }
     s->ready.head = s->ready.tail;
 }
@@ -186,7 +191,7 @@ hk_tid hk_sched_spawn(hk_sched *s, hk_entry *fn, void *arg)
 {
     static const hk_coro_options options;
     if (s->inherited) return -ECHILD;
-    return hk__task_spawn(s, fn, arg, &options);
+    return hk__task_spawn(s, &s->root, fn, arg, &options);
 }
 
 int hk_sched_run(hk_sched *s)
@@ -236,10 +241,14 @@ int hk_sched_fd(hk_sched *s)
     return s->world->table->descriptor(s->world);
 }
 
-void hk_sched_stop(hk_sched *s)
+void hk_sched_stop(hk_sched *s, int64_t grace)
 {
     if (s == NULL) s = hk__here.sched;
-    if (s != NULL) hk__task_kill_all(s);
+    if (s == NULL) return;
+    if (grace <= 0)
+        hk__task_kill_all(s);
+    else
+        hk_group_stop(&s->root, grace);
 }
 
 int64_t hk_now(void)
@@ -258,7 +267,7 @@ int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
     int r = make(options, &s);
     if (r < 0) return r;
     s->main_value = hk_val(-ECANCELED);
-    s->main = hk__task_spawn(s, main_task, arg, &(hk_coro_options){ .name = "main" });
+    s->main = hk__task_spawn(s, &s->root, main_task, arg, &(hk_coro_options){ .name = "main" });
     bool answers = hk__signals_answer_quit(s);
     r = s->main < 0 ? (int)s->main : hk_sched_run(s);
     if (answers) hk__signals_answer_no_more(s);

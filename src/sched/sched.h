@@ -7,6 +7,7 @@
 #ifndef HK_SCHED_SCHED_H
 #define HK_SCHED_SCHED_H
 
+#include <hocket/group.h>
 #include <hocket/sched.h>
 #include <hocket/signal.h>
 #include <hocket/task.h>
@@ -22,6 +23,7 @@ enum {
     HK__BUDGET = 256,     /* calls that complete at once before a task gives up the processor */
     HK__DIRECT_COST = 16, /* of that budget, for a system call of the kernel's */
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
+    HK__FAILURES_KEPT = 64,       /* of a group, with their texts */
     HK__EVENTS_SERVED = 4,        /* before those who waited for them run */
     HK__EVENTS = 256,             /* taken from the world at once */
     HK__FRESH_TIMERS = 256,       /* started before the clock is read for them */
@@ -123,7 +125,9 @@ struct hk_sched {
     int64_t now; /* read once a batch */
     struct hk__timers timers;
     struct hk__task_map map;
-    hk_coro *first, *last; /* tasks, in order of creation */
+    hk_coro trunk; /* a strand of nobody, in which HK_ROOT is open */
+    hk_group root; /* HK_ROOT; the first of all groups that are open */
+    hk_group *last_group;
     struct hk__descriptors descriptors;
     struct hk__operations operations;
     struct hk_chan *channels; /* open ones, the youngest first; see src/sync/channel.c */
@@ -164,22 +168,101 @@ static inline void hk__ready_push(hk_sched *s, hk_coro *task)
  * call). */
 static inline void hk__task_wake(hk_sched *s, hk_coro *task);
 
-/* task.c */
-hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_options *options);
+/* task.c. Into a group that is open and has room. */
+hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
+                      const hk_coro_options *options);
 hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
 /* The task that runs, or NULL: outside any, or where somebody else drives. */
 hk_coro *hk__task_here(void);
 void hk__task_kill(hk_coro *task);
 void hk__task_kill_all(hk_sched *s); /* youngest first; nobody is born any more */
+/* All tasks: of the groups in order of opening, oldest first; from NULL to NULL. */
+hk_coro *hk__task_after(const hk_sched *s, const hk_coro *t);
 /* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the
  * caller's. */
 void hk__task_finish(hk_coro *task, void *value);
+/* How a task ended: with that value, cancelled or not. */
+void hk__task_tell(hk_exit *ret_exit, void *value, bool cancelled);
+/* Nobody has taken notice of a failure. */
+void hk__task_report(const hk_sched *s, const hk_failure *failure);
 void hk__task_reap(hk_sched *s);   /* frees the stack of the task that ended last */
 void hk__task_drop(hk_coro *task); /* at shutdown: one that would not end */
 static inline const char *hk__task_name(const hk_coro *task)
 {
     return task->name != NULL ? task->name : "task";
 }
+
+/* Calls of a cancelled task that were refused, in a row. */
+static inline uint32_t *hk__task_refusals(hk_coro *t)
+{
+    return t->leaf == NULL ? &t->at.stackless.refusals : &((hk__stackful *)t)->refusals;
+}
+
+/* scope.c. What a scope is, of itself, and what is in force somewhere: that of all scopes around,
+ * up to a shield. */
+enum {
+    HK__CANCELLED = 1,
+    HK__STOPPING = 2, /* softly */
+    HK__NO_WAITING = 4,
+    HK__SOFT = 8, /* what waits here is accept-like */
+    HK__SHIELD = 16,
+    HK__EXPIRED = 32, /* cancelled by its deadline */
+    HK__TIMING = 64,  /* the timer runs */
+    HK__IS_GROUP = 128
+};
+/* In force for the code of a strand that is in a scope (the innermost, or NULL). */
+unsigned hk__scope_force(const hk_coro *strand, const hk_scope *in);
+static inline unsigned hk__strand_force(const hk_coro *strand)
+{
+    return hk__scope_force(strand, strand->scope);
+}
+/* Whether what is in force refuses, or ends, this call: 0, -ECANCELED, -ESHUTDOWN. */
+int hk__scope_refusal(unsigned force, const hk_call *call);
+/* Something has changed for what is in scope `in` of a strand (NULL: all of it) and in the groups
+ * there: calls that may not wait any more end. */
+void hk__scope_spread(hk_coro *strand, hk_scope *in);
+void hk__scope_begin(hk_scope *scope, int64_t timeout, const char *file, int line);
+/* Aborts with a sentence unless it may be closed now. */
+void hk__scope_check(const hk_scope *scope, const char *verb);
+/* Is no longer one. */
+void hk__scope_end(hk_scope *scope);
+/* Whether the -ECANCELED that is met in there is its own doing. */
+bool hk__scope_caused(const hk_scope *scope);
+/* Cancels, for a reason, once. */
+void hk__scope_cut(hk_scope *scope, unsigned is, hk__reason reason);
+/* Why a coroutine is cancelled, in words: their length; 0: it is not. */
+int hk__scope_explain(hk_coro *co, char *buf, size_t size);
+/* Where its body does not go on: leaves them all, innermost first. */
+void hk__scopes_leave(hk_coro *strand);
+/* At the drop of a stack: its scopes are no more. */
+void hk__scopes_drop(hk_coro *strand);
+
+/* group.c; the handlers and types as in calls.def. */
+void hk__group_close_handle(hk_call *call);
+void hk__group_room_handle(hk_call *call);
+void hk__group_wait_handle(hk_call *call);
+int hk__group_abort(hk_call *call);
+int hk__group_describe(const hk_call *call, char *buf, size_t size);
+/* HK_ROOT, of a scheduler without tasks. */
+void hk__group_open_root(hk_sched *s);
+/* Whether it may get one more child now: waits for room. 0 or -errno. */
+int hk__group_admit(hk_group *g);
+/* It lay on a stack that is dropped; it has no children. */
+void hk__group_drop(hk_group *g);
+/* A child is born, has ended (told: somebody else knows of its failure). */
+void hk__group_enter(hk_group *g, hk_coro *child);
+void hk__group_exit(hk_group *g, hk_coro *child, void *value, bool cancelled, bool told);
+
+/* ends.c: what is kept of the children of a group. */
+void hk__ends_add(hk_group *g, hk_tid tid, void *value, bool cancelled);
+void hk__ends_fail(hk_group *g, const hk_failure *failure);
+/* How a task of any open group has ended. False: it is not known. */
+bool hk__ends_find(const hk_sched *s, hk_tid tid, hk_exit *ret_exit);
+/* The owner's hk_why(), where the close says this. */
+void hk__ends_explain(hk_group *g, intptr_t result);
+/* Nobody has asked for what the close said. */
+void hk__ends_report(hk_group *g);
+void hk__ends_free(hk_group *g);
 
 /* trap.c */
 /* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or

@@ -22,12 +22,13 @@ hk_coro *hk__task_here(void)
     while (self != NULL && self->leaf == NULL && self->state == HK__BOUND)
         self = self->at.stackless.borrowed; /* a step runs as part of who resumed it */
     hk_coro *t = self == NULL || self->leaf == NULL ? self : self->root;
-    return t != NULL && (t->state == HK__TASK || t->state == HK__TASK_KILLED) ? t : NULL;
+    return t != NULL && (t->state == HK__TASK || t->state == HK__TASK_MARKED) ? t : NULL;
 }
 
 /* ---- birth ---- */
 
-static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_coro *t, const char *name)
+static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group *g, hk_coro *t,
+                                                          const char *name)
 {
     struct hk__task_map *m = &s->map;
     do m->last++;
@@ -36,14 +37,7 @@ static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_coro *
     t->tid = m->last;
     t->name = name;
     t->sched = s;
-    t->state = HK__TASK;
-    t->next = NULL;
-    t->prev = s->last;
-    if (s->last != NULL)
-        s->last->next = t;
-    else
-        s->first = t;
-    s->last = t;
+    hk__group_enter(g, t);
     s->live++;
     hk__task_wake(s, t);
     return t->tid;
@@ -57,7 +51,8 @@ static int reserve(hk_sched *s)
 
 static void task_end(hk__stackful *f, void *value) __attribute__((noreturn));
 
-hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_options *options)
+hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
+                      const hk_coro_options *options)
 {
     if (fn == NULL) hk__misuse("a task is spawned without a function");
     int r = reserve(s);
@@ -74,29 +69,38 @@ hk_tid hk__task_spawn(hk_sched *s, hk_entry *fn, void *arg, const hk_coro_option
         if (options->arg_release != NULL) options->arg_release(arg);
         return r;
     }
-    return enrol(s, &f->coro, options->name);
+    return enrol(s, g, &f->coro, options->name);
 }
 
 static const hk_coro_options default_options;
 
+/* The group that is meant, where it may get one more now. */
+static int admit(hk_group **g)
+{
+    if (here() == NULL) return hk__outside();
+    if (*g != HK_ROOT) return hk__group_admit(*g);
+    *g = &here()->root;
+    return 0;
+}
+
 hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options)
 {
-    if (g != HK_ROOT) hk__misuse("a task is spawned into a group that is not HK_ROOT");
     if (options == NULL) options = &default_options;
-    if (here() != NULL) return hk__task_spawn(here(), fn, arg, options);
+    int r = admit(&g);
+    if (r == 0) return hk__task_spawn(here(), g, fn, arg, options);
     if (options->arg_release != NULL) options->arg_release(arg);
-    return hk__outside();
+    return r;
 }
 
 hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg) { return hk_spawn_with(g, fn, arg, NULL); }
 
 hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
 {
-    if (g != HK_ROOT) hk__misuse("a task is spawned into a group that is not HK_ROOT");
     if (co == NULL || co->state != HK__CREATED || co->leaf != NULL)
         hk__misuse("hk_spawn_stackless takes a coroutine fresh from hk_stackless_init");
-    int r = here() != NULL ? reserve(here()) : hk__outside();
-    if (r == 0) return enrol(here(), co, name);
+    int r = admit(&g);
+    if (r == 0) r = reserve(here());
+    if (r == 0) return enrol(here(), g, co, name);
     co->state = HK__FINISHED;
     if (co->at.stackless.release != NULL) co->at.stackless.release(co);
     return r;
@@ -147,51 +151,69 @@ int hk_task_kill(hk_tid tid)
 
 void hk__task_kill(hk_coro *t)
 {
-    if (t->state == HK__TASK_KILLED) return;
-    t->state = HK__TASK_KILLED;
-    if (t->call == NULL || !hk__call_abort(t->call, -ECANCELED)) return;
-    t->call = NULL;
-    hk__task_wake(t->sched, t);
+    if (t->killer != 0) return;
+    hk_tid by = hk_task_self();
+    t->killer = by > 0 ? by : -1;
+    hk__scope_spread(t, NULL);
 }
 
-/* What was said of this error; NULL: nothing. */
-static const char *why_of(const hk_coro *t, int error)
+static void kill_children(const hk_group *g)
 {
-    return t->why != NULL && t->why->error == error ? t->why->text : NULL;
+    for (hk_coro *t = g->last; t != NULL; t = t->prev) hk__task_kill(t);
 }
 
+/* Those of groups that a task has opened go with that task. */
 void hk__task_kill_all(hk_sched *s)
 {
     s->stopping = true;
-    for (hk_coro *t = s->last, *older; t != NULL; t = older) {
-        older = t->prev;
-        hk__task_kill(t);
-    }
+    for (const hk_group *g = s->last_group; g != NULL; g = g->prev)
+        if (g->scope.strand->group == NULL) kill_children(g);
 }
 
-static void tell(hk_coro *t, hk_exit *ret_exit, void *value)
+hk_coro *hk__task_after(const hk_sched *s, const hk_coro *t)
+{
+    if (t != NULL && t->next != NULL) return t->next;
+    const hk_group *g = t != NULL ? t->group->next : &s->root;
+    while (g != NULL && g->first == NULL) g = g->next;
+    return g != NULL ? g->first : NULL;
+}
+
+void hk__task_tell(hk_exit *ret_exit, void *value, bool cancelled)
 {
     bool failed = hk_is_err(value);
-    int error = failed ? (int)hk_num(value) : 0;
-    *ret_exit = (hk_exit){ .value = failed ? NULL : value, .error = error };
-    ret_exit->how = !failed                                              ? HK_END_RETURNED
-                    : t->state == HK__TASK_KILLED && error == -ECANCELED ? HK_END_CANCELLED
-                                                                         : HK_END_FAILED;
-    const char *why = failed ? why_of(t, error) : NULL;
-    if (why != NULL) snprintf(ret_exit->why, sizeof ret_exit->why, "%s", why);
+    *ret_exit = (hk_exit){ .how = !failed      ? HK_END_RETURNED
+                                  : !cancelled ? HK_END_FAILED
+                                               : HK_END_CANCELLED,
+                           .value = failed ? NULL : value,
+                           .error = failed ? (int)hk_num(value) : 0 };
 }
 
-/* Nobody waited for a task that failed. */
+static void tell(hk_coro *t, hk_exit *ret_exit, void *value, bool cancelled)
+{
+    hk__task_tell(ret_exit, value, cancelled);
+    const char *why = ret_exit->error != 0 ? hk__why_of(t, ret_exit->error) : NULL;
+    if (why != NULL)
+        snprintf(ret_exit->why, sizeof ret_exit->why, "%s", why);
+    else if (cancelled)
+        hk__scope_explain(t, ret_exit->why, sizeof ret_exit->why);
+}
+
+__attribute__((noinline, cold)) void hk__task_report(const hk_sched *s, const hk_failure *failure)
+{
+    if (s->unhandled != NULL)
+        s->unhandled(failure);
+    else
+        hk__say("task %lld '%s' failed with %d: %s", (long long)failure->tid, failure->name,
+                failure->error, failure->why);
+}
+
+/* Nobody waited for a task of HK_ROOT that failed. */
 static __attribute__((noinline, cold)) void report(const hk_sched *s, const hk_coro *t, int error)
 {
-    const char *why = why_of(t, error);
+    const char *why = hk__why_of(t, error);
     if (why == NULL) why = strerrordesc_np(-error);
     hk_failure failure = { t->tid, hk__task_name(t), error, why != NULL ? why : "unknown error" };
-    if (s->unhandled != NULL)
-        s->unhandled(&failure);
-    else
-        hk__say("task %lld '%s' failed with %d: %s", (long long)failure.tid, failure.name, error,
-                failure.why);
+    hk__task_report(s, &failure);
 }
 
 /* hk_run's task: what it says is what hk_run returns, and its failure is everybody's end. */
@@ -203,33 +225,40 @@ static __attribute__((noinline)) void finish_main(hk_sched *s, hk_coro *t, void 
     hk__task_kill_all(s);
 }
 
-static __attribute__((noinline)) void tell_waiters(hk_coro *t, void *value)
+/* True: one of them has taken the failure on itself. */
+static __attribute__((noinline)) bool tell_waiters(hk_coro *t, void *value, bool cancelled)
 {
+    bool started_it = false;
     hk_wait_call *last = t->waiters;
     for (hk_wait_call *w = last != NULL ? last->next : NULL, *next; w != NULL; w = next) {
         next = w != last ? w->next : NULL;
-        if (w->ret_exit != NULL) tell(t, w->ret_exit, value);
+        started_it |= w->call.type == &hk__start_type;
+        if (w->ret_exit != NULL) tell(t, w->ret_exit, value, cancelled);
         hk_call_complete(&w->call, 0);
     }
+    return started_it;
+}
+
+/* An error that is no failure: it was told to end, and has. */
+static bool was_ended(const hk_coro *t, void *value, bool *ret_cancelled)
+{
+    unsigned force = hk__strand_force(t);
+    *ret_cancelled = value == hk_val(-ECANCELED) && force & HK__CANCELLED;
+    return *ret_cancelled || (value == hk_val(-ESHUTDOWN) && force & HK__STOPPING);
 }
 
 void hk__task_finish(hk_coro *t, void *value)
 {
     hk_sched *s = t->sched;
-    bool cancelled = t->state == HK__TASK_KILLED && value == hk_val(-ECANCELED);
-    bool told = t->waiters != NULL || t->tid == s->main;
-    if (HK__UNLIKELY(hk_is_err(value)) && !told && !cancelled) report(s, t, (int)hk_num(value));
-    if (HK__UNLIKELY(t->waiters != NULL)) tell_waiters(t, value);
+    hk_group *g = t->group;
+    bool cancelled = false, told = t->waiters != NULL || t->tid == s->main;
+    if (HK__UNLIKELY(hk_is_err(value)) && !was_ended(t, value, &cancelled) && !told &&
+        g == &s->root)
+        report(s, t, (int)hk_num(value));
+    told = HK__UNLIKELY(t->waiters != NULL) && tell_waiters(t, value, cancelled);
     if (HK__UNLIKELY(t->tid == s->main)) finish_main(s, t, value);
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
-    if (t->prev != NULL)
-        t->prev->next = t->next;
-    else
-        s->first = t->next;
-    if (t->next != NULL)
-        t->next->prev = t->prev;
-    else
-        s->last = t->prev;
+    hk__group_exit(g, t, value, cancelled, told);
     s->live--;
     t->state = HK__FINISHED;
     hk__coro_clear(t);
@@ -263,6 +292,7 @@ void hk_task_exit(void *value)
         hk__misuse("hk_task_exit in %s of task %lld '%s'",
                    t->leaf == NULL ? "the stackless step" : "a generator", (long long)t->tid,
                    hk__task_name(t));
+    hk__scopes_leave(t);
     hk__at_end_run((hk__stackful *)t);
     task_end((hk__stackful *)t, value);
 }
@@ -273,6 +303,7 @@ void hk__task_drop(hk_coro *t)
 {
     hk_sched *s = t->sched;
     if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
+    hk__scopes_drop(t);
     hk__task_finish(t, hk_val(-ECANCELED));
     if (t->root != NULL)
         hk__stack_put((hk__stackful *)t);

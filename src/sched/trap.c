@@ -53,15 +53,14 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t) { return park(s, 
 
 /* A cancelled task calls: nothing of the call happens. It costs budget, so that a task that ignores
  * it starves nobody. */
-static void refuse(hk_coro *t, hk_call *call)
+static void refuse(hk_coro *t, hk_call *call, int error)
 {
-    uint32_t *refusals =
-        t->root == NULL ? &t->at.stackless.refusals : &((hk__stackful *)t)->refusals;
+    uint32_t *refusals = hk__task_refusals(t);
     if (++*refusals == HK__REFUSALS_REPORTED)
-        hk__say("task %lld '%s' was killed and ignores it: %u calls refused in a row, the last was "
-                "'%s'",
+        hk__say("task %lld '%s' was cancelled and ignores it: %u calls refused in a row, the last "
+                "was '%s'",
                 (long long)t->tid, hk__task_name(t), *refusals, call->type->name);
-    call->result = -ECANCELED;
+    call->result = error;
     call->state = HK__CALL_SETTLED;
 }
 
@@ -76,9 +75,28 @@ static bool handle(hk_sched *s, hk_call *call)
     return false;
 }
 
-static inline bool refused(const hk_coro *t, const hk_call *call)
+/* A task that is marked calls: is that refused? */
+static __attribute__((noinline)) bool refused_slowly(hk_coro *t, hk_call *call)
 {
-    return HK__UNLIKELY(t->state == HK__TASK_KILLED) && !(call->type->flags & HK_CALL_NO_REFUSAL);
+    int r = hk__scope_refusal(hk__strand_force(t), call);
+    if (r < 0)
+        refuse(t, call, r);
+    else
+        *hk__task_refusals(t) = 0;
+    return r < 0;
+}
+
+static inline bool refused(hk_coro *t, hk_call *call)
+{
+    return HK__UNLIKELY(t->state == HK__TASK_MARKED) && !(call->type->flags & HK_CALL_NO_REFUSAL) &&
+           refused_slowly(t, call);
+}
+
+/* A call that would wait, where nothing may. True: it is settled. */
+static bool forbidden(hk_coro *t, hk_call *call)
+{
+    return t->state == HK__TASK_MARKED && !(call->type->flags & HK_CALL_NO_REFUSAL) &&
+           hk__strand_force(t) & HK__NO_WAITING && hk__call_abort(call, -ECANCELED);
 }
 
 /* A call that completed at once may go on, until the budget is spent. */
@@ -94,9 +112,7 @@ bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
     call->task = t;
-    if (refused(t, call)) {
-        refuse(t, call);
-    } else if (!handle(s, call)) {
+    if (!refused(t, call) && !handle(s, call) && !forbidden(t, call)) {
         t->call = call;
         return false;
     }
@@ -132,7 +148,7 @@ static void settle_inherited(hk_call *call)
     call->state = HK__CALL_SETTLED;
 }
 
-/* What hk__trap_begin leaves: killed tasks, drivers that are not ours, handlers for the loop. */
+/* What hk__trap_begin leaves: marked tasks, drivers that are not ours, handlers for the loop. */
 static __attribute__((noinline)) hk__jump trap_slowly(hk_coro *self, hk_coro *t, hk_call *call)
 {
     if (t == NULL) return nobody(self, call);
@@ -142,8 +158,14 @@ static __attribute__((noinline)) hk__jump trap_slowly(hk_coro *self, hk_coro *t,
         settle_inherited(call);
         return stay;
     }
-    if (t->state != HK__TASK && t->state != HK__TASK_KILLED) {
-        hk__call_hand_up(self, call);
+    if (t->state != HK__TASK && t->state != HK__TASK_MARKED) {
+        int r = t->scope != NULL ? hk__scope_refusal(hk__strand_force(t), call) : 0;
+        if (r < 0 && !(call->type->flags & HK_CALL_NO_REFUSAL)) {
+            call->result = r;
+            call->state = HK__CALL_SETTLED;
+        } else {
+            hk__call_hand_up(self, call);
+        }
         return stay;
     }
     hk_sched *s = hk__here.sched;
@@ -173,7 +195,7 @@ hk__jump hk__trap_begin(hk_call *call)
     return park(s, self, t);
 }
 
-/* A yield in a task that was killed, to a driver that is not ours, or where nobody drives. */
+/* A yield in a task that is marked, to a driver that is not ours, or where nobody drives. */
 static __attribute__((noinline)) hk__jump yield_slowly(void)
 {
     hk_call call;
@@ -195,9 +217,7 @@ bool hk__call_forward(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
     call->task = t;
-    if (!refused(t, call)) return handle(s, call);
-    refuse(t, call);
-    return true;
+    return refused(t, call) || handle(s, call);
 }
 
 static bool start_forwarded(hk_coro *self, hk_coro *t, hk_call *call)

@@ -97,7 +97,7 @@ static void *fills_the_house(void *arg)
     double used = resident() - before;
     printf("%.2f GB, %.1f bytes per task\n", used / 1e9, used / TASKS);
     CHECK(used <= LIMIT);
-    hk_sched_stop(sched);
+    hk_sched_stop(sched, 0);
     return NULL;
 }
 

@@ -100,7 +100,7 @@ static void *watchdog(void *arg)
 {
     for (int i = 0; i < 100 && hk_sched_tasks(arg, NULL, 0) > 1; i++) saw(hk_sleep(HK_MS(1)));
     stuck = hk_sched_tasks(arg, NULL, 0) > 1;
-    hk_sched_stop(arg);
+    hk_sched_stop(arg, 0);
     return NULL;
 }
 

@@ -428,7 +428,7 @@ TEST(resolve_killed_while_the_resolver_hangs,
     for (int i = 0; i < 3; i++) hk_sched_spawn(s, resolves, &results[i]);
     while (faults_in_resolver() < 3) hk_sched_step(s);
     for (int i = 0; i < 3; i++) CHECK_EQ(results[i], 0);
-    hk_sched_stop(s);
+    hk_sched_stop(s, 0);
     CHECK_EQ(hk_sched_run(s), 0);
     for (int i = 0; i < 3; i++) CHECK_EQ(results[i], -ECANCELED);
     CHECK_EQ(hk_sched_tasks(s, NULL, 0), 0);

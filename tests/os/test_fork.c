@@ -76,7 +76,7 @@ static int child_in_task(hk_sched *s, int fd)
     if (hk_now() <= 0) return 16;
     hk_signals_open(&signals, (const int[]){ SIGUSR1 }, 1);
     if (hk_signals_wait(&signals) != -ECHILD) return 17;
-    hk_sched_stop(s);
+    hk_sched_stop(s, 0);
     hk_sched_print(s);
     hk_sched_destroy(s);
     if (hk_sched_tasks(s, NULL, 0) != 0) return 18;

@@ -90,7 +90,7 @@ static void *spawns_while_stopping(void *arg)
 }
 static void *stopper(void *arg)
 {
-    hk_sched_stop(arg);
+    hk_sched_stop(arg, 0);
     return NULL;
 }
 TEST(stop_kills_all_and_admits_nobody)

@@ -268,7 +268,7 @@ static void *kill_ignorer(void *arg)
     return NULL;
 }
 TEST(a_task_that_ignores_its_kill_starves_nobody_and_is_reported,
-     .prints = "was killed and ignores it") /* case 46 */
+     .prints = "was cancelled and ignores it") /* case 46 */
 {
     CHECK_EQ(run(kill_ignorer, NULL), 0);
 }
