@@ -32,5 +32,6 @@
 #include <hocket/signal.h>    /* signals as objects to wait for */
 #include <hocket/channel.h>   /* channels: items from task to task */
 #include <hocket/process.h>   /* child processes */
+#include <hocket/sim.h>       /* virtual time, and schedules that can be had again */
 
 #endif

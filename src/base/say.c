@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void say(const char *format, va_list args)
@@ -26,6 +27,21 @@ void hk__say(const char *format, ...)
     va_start(args, format);
     say(format, args);
     va_end(args);
+}
+
+static void put(const char *text)
+{
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+    (void)ignored;
+}
+
+void hk__say_long(const char *a, const char *b, const char *c)
+{
+    put("hocket: ");
+    put(a);
+    put(b);
+    put(c);
+    put("\n");
 }
 
 void hk__misuse(const char *format, ...)

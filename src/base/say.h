@@ -9,6 +9,9 @@
 /* "hocket: <text>\n". Safe in a signal handler as far as snprintf of %s %d %zu %p %lld is. */
 void hk__say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same of three texts, however long they are: in several writes. */
+void hk__say_long(const char *a, const char *b, const char *c);
+
 /* Says what was misused, and aborts. */
 void hk__misuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
 

@@ -34,6 +34,7 @@ int hk__sleep_abort(hk_call *call)
 int hk__sleep_describe(const hk_call *call, char *buf, size_t size)
 {
     hk_sched *s = hk__sched_of(call);
-    int64_t left = sleep_of(call)->timer.deadline - s->now;
+    const hk__timer *timer = &sleep_of(call)->timer;
+    int64_t left = timer->prev != NULL ? timer->deadline - s->now : timer->deadline;
     return snprintf(buf, size, "sleep, %.3f s left", left > 0 ? (double)left / 1e9 : 0.0);
 }

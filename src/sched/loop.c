@@ -97,9 +97,11 @@ static void take_time(hk_sched *s)
 
 bool hk__loop_deadlocked(const hk_sched *s)
 {
-    return !hk__ready_any(s) && s->timers.count == 0 && s->descriptors.waiting == 0 &&
-           s->operations.count == 0 && s->outside == 0 &&
-           __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 && !hk__inbox_any(s);
+    if (hk__ready_any(s)) return false;
+    if (HK__UNLIKELY(s->over != 0)) return true;
+    return s->timers.count == 0 && s->descriptors.waiting == 0 && s->operations.count == 0 &&
+           s->outside == 0 && __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 &&
+           !hk__inbox_any(s);
 }
 
 /* How long to wait for the world: not at all where there is work, or nothing to wait for. */
@@ -189,16 +191,20 @@ static void look_at_world(hk_sched *s, int64_t until)
     else if (s->spin.credit > 0)
         count = look_again(s, events, until);
     if (until != 0 && count == 0) count = sleep_until(s, events, until);
+    if (HK__UNLIKELY(count < 0) && s->simulation != NULL) s->over = count;
     serve(s, events, count);
 }
 
 void hk__loop_pass(hk_sched *s, int64_t limit)
 {
+    s->over = 0;
     run_ready(s);
     hk__inbox_drain(s);
     take_time(s);
     int64_t until = patience(s, limit);
-    if (until == 0 && limit != 0 && s->descriptors.watched == 0 && s->operations.count == 0) return;
+    if (until == 0 && limit != 0 && s->descriptors.watched == 0 && s->operations.count == 0 &&
+        s->simulation == NULL)
+        return;
     look_at_world(s, until);
     if (until != 0) take_time(s);
 }

@@ -48,10 +48,82 @@ int hk__tasks_reserve(hk_sched *s)
     return 0;
 }
 
+/* ---- simulated worlds ---- */
+
+struct alternatives {
+    const struct hk__ready *ready;
+    uint32_t count;
+    uint32_t first; /* where the one that goes on stands; count: nobody does */
+};
+
+/* Who goes on comes first, the others as they stand. */
+static uint32_t index_of(const struct alternatives *a, uint32_t alternative)
+{
+    if (a->first == a->count) return alternative;
+    return alternative == 0 ? a->first : alternative - (alternative <= a->first);
+}
+
+static hk_coro *task_at(const struct hk__ready *r, uint32_t index)
+{
+    return r->slot[(r->head + index) & r->mask];
+}
+
+static int64_t tid_of(const void *from, uint32_t alternative)
+{
+    const struct alternatives *a = from;
+    return task_at(a->ready, index_of(a, alternative))->tid;
+}
+
+static uint32_t place_of(const struct hk__ready *r, const hk_coro *task, uint32_t count)
+{
+    uint32_t index = task != NULL ? count : 0;
+    while (index > 0 && task_at(r, index - 1) != task) index--;
+    return index > 0 ? index - 1 : count;
+}
+
+/* It runs next; the others keep their order. */
+static void move_to_front(struct hk__ready *r, uint32_t index)
+{
+    hk_coro *task = task_at(r, index);
+    for (; index > 0; index--) r->slot[(r->head + index) & r->mask] = task_at(r, index - 1);
+    r->slot[r->head & r->mask] = task;
+}
+
+/* There the batch is always of one task, which is chosen. Where a turn is one call, who made it may
+ * go on; where turns are longer he had his share. */
+static __attribute__((noinline)) bool choose_next(hk_sched *s)
+{
+    struct hk__ready *r = &s->ready;
+    const uint32_t count = r->tail - r->head;
+    if (s->simulation != NULL) hk__simulation_turned(s, NULL);
+    if (count == 0 || r->quota <= 0) return false;
+    const struct alternatives a = { r, count,
+                                    place_of(r, s->allowance == 1 ? s->spent : NULL, count) };
+    const hk__choice choice = { .site = HK__SITE_TASK,
+                                .count = count,
+                                .tid = tid_of,
+                                .from = &a,
+                                .goes_on = a.first != count };
+    uint32_t alternative = s->world->table->choose(s->world, &choice);
+    if (alternative == HK__CHOOSE_NONE) {
+        r->quota = 0;
+        return false;
+    }
+    s->spent = NULL;
+    move_to_front(r, index_of(&a, alternative));
+    r->quota--;
+    r->end = r->head + 1;
+    if (s->simulation != NULL) hk__simulation_turned(s, task_at(r, 0));
+    return true;
+}
+
+/* ---- all worlds ---- */
+
 bool hk__ready_extend(hk_sched *s)
 {
     struct hk__ready *r = &s->ready;
     uint32_t count = r->tail - r->head;
+    if (HK__UNLIKELY(s->world->table->choose != NULL)) return choose_next(s);
     if (count == 0 || r->quota <= 0) return false;
     if (count > HK__BATCH_TASKS) count = HK__BATCH_TASKS;
     int32_t before = r->quota;

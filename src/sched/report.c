@@ -9,7 +9,7 @@
 #include <execinfo.h>
 #include <stdio.h>
 
-static void describe(const hk_call *call, char *buf, size_t size)
+void hk__report_call(const hk_call *call, char *buf, size_t size)
 {
     if (call->type->describe == NULL || call->type->describe(call, buf, size) < 0)
         snprintf(buf, size, "%s", call->type->name);
@@ -22,7 +22,7 @@ static void fill(const hk_sched *s, const hk_coro *t, hk_task_info *info)
     const char *state = t == hk__task_here() ? "running" : t->call != NULL ? "waiting" : "ready";
     snprintf(info->state, sizeof info->state, "%s", state);
     if (t->call == NULL) return;
-    describe(t->call, info->waits, sizeof info->waits);
+    hk__report_call(t->call, info->waits, sizeof info->waits);
     info->waited = s->world->table->now(s->world) - t->call->since;
 }
 

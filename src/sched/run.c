@@ -73,8 +73,9 @@ static void notify(void *sched)
     hk__inbox_wake(s);
 }
 
-/* The inbox of the scheduler before is closed and empty, but a late poster may be at its door. */
-static int begin(hk_sched *s, const hk_run_options *options)
+/* The inbox of the scheduler before is closed and empty, but a late poster may be at its door.
+ * world: NULL: one is opened. */
+static int begin(hk_sched *s, const hk_run_options *options, hk__world *world)
 {
     static uint64_t serials;
     memset(s, 0, offsetof(hk_sched, inbox));
@@ -85,11 +86,12 @@ static int begin(hk_sched *s, const hk_run_options *options)
     s->stack = options->stack;
     s->grace = options->grace != 0 ? options->grace : HK_SEC(1);
     s->unhandled = options->unhandled;
-    s->spin.most = options->spin > 0      ? options->spin
-                   : options->spin < 0    ? 0
-                   : hk__clock_cpus() > 1 ? HK__SPIN_NS
-                                          : 0;
-    int r = hk__world_open(options->world, &s->world);
+    s->spin.most = options->spin > 0                    ? options->spin
+                   : options->spin < 0 || world != NULL ? 0
+                   : hk__clock_cpus() > 1               ? HK__SPIN_NS
+                                                        : 0;
+    s->world = world;
+    int r = world == NULL ? hk__world_open(options->world, &s->world) : 0;
     if (r == 0) r = hk__descriptors_open(s);
     if (r == 0) r = hk__tasks_reserve(s);
     if (r < 0) return r;
@@ -102,15 +104,15 @@ static int begin(hk_sched *s, const hk_run_options *options)
     /* Outside run and step a post makes the descriptor readable. */
     __atomic_store_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     __atomic_store_n(&s->inbox.open, true, __ATOMIC_SEQ_CST);
-    hk__signal_ignore_deadly();
+    if (world == NULL) hk__signal_ignore_deadly();
     return 0;
 }
 
-static int make(const hk_run_options *options, hk_sched **ret_sched)
+static int make(const hk_run_options *options, hk__world *world, hk_sched **ret_sched)
 {
     hk_sched *s = take_memory();
     if (s == NULL) return -ENOMEM;
-    int r = begin(s, options != NULL ? options : &default_options);
+    int r = begin(s, options != NULL ? options : &default_options, world);
     if (r < 0)
         finish(s);
     else
@@ -121,7 +123,7 @@ static int make(const hk_run_options *options, hk_sched **ret_sched)
 hk_sched *hk_sched_create(const hk_run_options *options)
 {
     hk_sched *s = NULL;
-    int r = make(options, &s);
+    int r = make(options, NULL, &s);
     if (r < 0) hk_fail(r, "hk_sched_create");
     return s;
 }
@@ -157,10 +159,10 @@ static void report_operations(const hk_sched *s)
 
 static void unwind(hk_sched *s)
 {
-    int64_t limit = hk__clock_now() + s->grace;
+    int64_t limit = s->world->table->now(s->world) + s->grace;
     hk__task_kill_all(s);
     while ((s->live > 0 || s->operations.count > 0) && !hk__loop_deadlocked(s) &&
-           hk__clock_now() < limit)
+           s->world->table->now(s->world) < limit)
         hk__loop_pass(s, limit);
     if (s->operations.count > 0) report_operations(s);
     while (s->operations.count > 0) hk__loop_pass(s, INT64_MAX);
@@ -202,9 +204,11 @@ int hk_sched_run(hk_sched *s)
     int r = 0;
     while (s->live > 0 && r == 0) {
         hk__loop_pass(s, INT64_MAX);
-        if (s->live > 0 && hk__loop_deadlocked(s)) r = -EDEADLK;
+        if (s->live > 0 && (s->over != 0 || hk__loop_deadlocked(s)))
+            r = s->over != 0 ? s->over : -EDEADLK;
     }
-    if (r < 0) hk__report_tasks(s, "deadlock: nothing can ever run again");
+    if (r == -EDEADLK) hk__report_tasks(s, "deadlock: nothing can ever run again");
+    if (r < 0 && s->simulation != NULL) hk__simulation_ended(s, r);
     leave(s);
     return r;
 }
@@ -259,19 +263,41 @@ int64_t hk_now(void)
 
 /* ---- hk_run ---- */
 
+static int run_main(hk_sched *s, hk_entry *main_task, void *arg)
+{
+    s->main_value = hk_val(-ECANCELED);
+    s->main = hk__task_spawn(s, &s->root, main_task, arg, &(hk_coro_options){ .name = "main" });
+    return s->main < 0 ? (int)s->main : hk_sched_run(s);
+}
+
+/* What hk_run returns. */
+static int end_with(hk_sched *s, int r)
+{
+    int value = (int)hk_num(s->main_value);
+    hk_sched_destroy(s);
+    return r < 0 ? r : value;
+}
+
 int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
 {
     if (hk__here.sched != NULL) return -EDEADLK;
     if (hk__outside() == -ECHILD) return -ECHILD;
     hk_sched *s;
-    int r = make(options, &s);
+    int r = make(options, NULL, &s);
     if (r < 0) return r;
-    s->main_value = hk_val(-ECANCELED);
-    s->main = hk__task_spawn(s, &s->root, main_task, arg, &(hk_coro_options){ .name = "main" });
     bool answers = hk__signals_answer_quit(s);
-    r = s->main < 0 ? (int)s->main : hk_sched_run(s);
+    r = run_main(s, main_task, arg);
     if (answers) hk__signals_answer_no_more(s);
-    int value = (int)hk_num(s->main_value);
-    hk_sched_destroy(s);
-    return r < 0 ? r : value;
+    return end_with(s, r);
+}
+
+int hk__run_in(hk__world *world, struct hk__simulation *simulation, int32_t allowance,
+               hk_entry *main_task, void *arg, const hk_run_options *options)
+{
+    hk_sched *s;
+    int r = make(options, world, &s);
+    if (r < 0) return r;
+    s->simulation = simulation;
+    s->budget = s->allowance = allowance;
+    return end_with(s, run_main(s, main_task, arg));
 }

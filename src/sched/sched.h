@@ -119,6 +119,7 @@ struct hk_sched {
     uint32_t live;     /* tasks */
     uint32_t room;     /* so many fit the ring and the map */
     hk_call *on_loop;  /* a handler that asked for the loop's stack */
+    hk_coro *spent;    /* the task that ran last and is ready still: its budget is; else NULL */
     hk_coro *dead;     /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
 
@@ -138,8 +139,10 @@ struct hk_sched {
     size_t stack;
     int64_t grace;
     void (*unhandled)(const hk_failure *failure);
-    hk_tid main;       /* hk_run's task; 0: none */
-    void *main_value;  /* what it ended with */
+    hk_tid main;                       /* hk_run's task; 0: none */
+    void *main_value;                  /* what it ended with */
+    struct hk__simulation *simulation; /* what this is a run of; NULL: of nothing, it is real */
+    int over;          /* the world said that this is the end, and why; 0: it did not */
     bool running;      /* inside run or step */
     bool stopping;     /* no more tasks are born */
     bool inherited;    /* we are in the child of a fork, it is the parent's; see fork.c */
@@ -349,6 +352,16 @@ int hk__outside(void) __attribute__((cold));
 /* Such a task, or the loop there, has come to its end. */
 void hk__outside_end(void) __attribute__((noreturn, cold));
 
+/* sim.c. The end of a run, while its tasks are still there. */
+void hk__simulation_ended(hk_sched *s, int error);
+/* A turn is over. next: whose is the next one, NULL: nobody's yet. */
+void hk__simulation_turned(hk_sched *s, const hk_coro *next);
+
+/* run.c. hk_run in a world that the caller has made, which is destroyed at the end. `spin` and
+ * `world` of the options have no meaning. */
+int hk__run_in(hk__world *world, struct hk__simulation *simulation, int32_t allowance,
+               hk_entry *main_task, void *arg, const hk_run_options *options);
+
 /* run.c. Around a fork. */
 void hk__run_lock(void);
 void hk__run_unlock(void);
@@ -362,6 +375,7 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task)
 /* report.c */
 void hk__report_tasks(hk_sched *s, const char *title);
 void hk__report_stuck(const hk_coro *task); /* with its stack */
+void hk__report_call(const hk_call *call, char *buf, size_t size);
 
 /* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not
  * at all). */

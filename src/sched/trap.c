@@ -104,6 +104,7 @@ static inline bool may_go_on(hk_sched *s, hk_coro *t)
 {
     if (HK__LIKELY(--s->budget > 0)) return true;
     s->budget = s->allowance;
+    s->spent = t;
     hk__ready_push(s, t);
     return false;
 }

@@ -106,6 +106,29 @@ typedef struct hk__direct {
     socklen_t *address_size;
 } hk__direct;
 
+/* Where more than one thing may happen next, a simulated world chooses. Values are stable: recorded
+ * schedules name them. */
+enum hk__site {
+    HK__SITE_TASK,   /* which ready task runs */
+    HK__SITE_LOOK,   /* whether the world is looked at before that */
+    HK__SITE_EVENT,  /* which of the events of one moment is told first */
+    HK__SITE_SELECT, /* where a select that favours nobody begins to look */
+    HK__SITES
+};
+
+typedef struct hk__choice {
+    enum hk__site site;
+    uint32_t count; /* of alternatives, > 0. The plain one is 0 */
+    /* TASK: the tid of an alternative. The first is the task that ran last and could go on, where
+     * `goes_on`; the others are in the order in which they became ready. */
+    int64_t (*tid)(const void *from, uint32_t alternative);
+    const void *from;
+    bool goes_on;
+} hk__choice;
+
+/* TASK: none of them; the world is to be looked at first. */
+#define HK__CHOOSE_NONE UINT32_MAX
+
 /* A child's descriptor: one of ours, or one of these. */
 enum { HK__SPAWN_INHERIT = -1, HK__SPAWN_PIPE = -2, HK__SPAWN_NULL = -3 };
 
@@ -136,7 +159,8 @@ typedef struct hk__world_table {
     void (*cancel)(hk__world *world, hk__ticket ticket);
 
     /* Events, at most capacity. until: 0: do not wait; INT64_MAX: no limit; else the clock's time.
-     * May return 0 early. */
+     * May return 0 early. Of a simulated world, < 0: the end: -EDEADLK: nothing can ever come; else
+     * why it goes no further. What is left may unwind: later waits are waits again. */
     int (*wait)(hk__world *world, hk__event *ret_events, int capacity, int64_t until);
     /* Events that are there, as cheaply as the world can: for those who look again and again. */
     int (*peek)(hk__world *world, hk__event *ret_events, int capacity);
@@ -152,6 +176,8 @@ typedef struct hk__world_table {
     int (*descriptor)(hk__world *world);
     /* What it is and how it was set up, one line, as snprintf. */
     int (*describe)(hk__world *world, char *buf, size_t size);
+    /* Which alternative it is to be, below count. NULL: always the plain one. */
+    uint32_t (*choose)(hk__world *world, const hk__choice *choice);
     /* In the child of a fork: gives back what is the child's, touches nothing of the parent's.
      * Then the world is gone. */
     void (*inherited)(hk__world *world);
@@ -177,6 +203,14 @@ struct hk_world {
 /* worlds.c. The world that HOCKET_WORLD names ("epoll", "uring", "uring:ENTRIES"), else `wanted`,
  * else the best there is. 0 or -errno, of which hk_why tells more. */
 int hk__world_open(const struct hk_world *wanted, hk__world **ret_world);
+
+/* A choice without identities. */
+static inline uint32_t hk__choose(hk__world *world, enum hk__site site, uint32_t count)
+{
+    const hk__choice choice = { .site = site, .count = count };
+    if (world->table->choose == NULL || count < 2) return 0;
+    return world->table->choose(world, &choice);
+}
 
 /* The clock of real worlds: CLOCK_MONOTONIC, ns. */
 int64_t hk__clock_now(void);

@@ -71,6 +71,8 @@ bool test_check_eq(intmax_t a, intmax_t b, const char *a_text, const char *b_tex
 bool test_check_str(const char *a, const char *b, const char *a_text, const char *b_text,
                     const char *file, int line);
 void test_skip(const char *why);
+/* A check of this test has failed. */
+bool test_has_failed(void);
 /* Fails the test with a message of one's own. */
 void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* How much slower than usual this run is (--time-factor): 1, or more under Valgrind and qemu. */

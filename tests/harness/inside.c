@@ -80,6 +80,8 @@ void test_skip(const char *why)
 
 int test_time_factor(void) { return time_factor; }
 
+bool test_has_failed(void) { return __atomic_load_n(&verdict->failures, __ATOMIC_RELAXED) > 0; }
+
 void inside_run(const struct test *test, struct verdict *shared, int factor)
 {
     static struct fd_list before, after;
