@@ -57,11 +57,11 @@ struct hk_coro {
     const char *name;
     struct hk__why *why; /* what hk_fail recorded */
 
-    struct hk_group *group;           /* a task's */
-    struct hk_scope *scope;           /* root only: the innermost that is open in this strand */
-    struct hk__context_value *values; /* inherited */
-    void *held;                       /* locks that others wait for */
-    int64_t killer;                   /* who killed it; -1: no task; 0: nobody */
+    struct hk_group *group;   /* a task's */
+    struct hk_scope *scope;   /* root only: the innermost that is open in this strand */
+    struct hk__bound *values; /* root only: context variables, the innermost first */
+    void *held;               /* locks that others wait for */
+    int64_t killer;           /* who killed it; -1: no task; 0: nobody */
 };
 
 enum {

@@ -211,7 +211,8 @@ enum {
     HK__SHIELD = 16,
     HK__EXPIRED = 32, /* cancelled by its deadline */
     HK__TIMING = 64,  /* the timer runs */
-    HK__IS_GROUP = 128
+    HK__IS_GROUP = 128,
+    HK__IS_BINDING = 256 /* of a context variable */
 };
 /* In force for the code of a strand that is in a scope (the innermost, or NULL). */
 unsigned hk__scope_force(const hk_coro *strand, const hk_scope *in);
@@ -239,6 +240,13 @@ int hk__scope_explain(hk_coro *co, char *buf, size_t size);
 void hk__scopes_leave(hk_coro *strand);
 /* At the drop of a stack: its scopes are no more. */
 void hk__scopes_drop(hk_coro *strand);
+
+/* variable.c. The scope of a binding ends. */
+struct hk__bound;
+void hk__binding_end(hk_scope *scope);
+/* A new task inherits these, of its maker. 0 or -ENOMEM. */
+int hk__values_inherit(struct hk__bound *values, hk_coro *child);
+void hk__values_release(struct hk__bound *inherited);
 
 /* group.c; the handlers and types as in calls.def. */
 void hk__group_close_handle(hk_call *call);

@@ -220,6 +220,7 @@ void hk__scope_end(hk_scope *s)
 {
     hk_coro *strand = s->strand, *owner = s->owner;
     if (s->is & HK__TIMING) stop_timer(s);
+    if (HK__UNLIKELY(s->is & HK__IS_BINDING)) hk__binding_end(s);
     strand->scope = s->outer;
     s->owner = NULL;
     if (owner->state == HK__SCOPED && (s->outer == NULL || s->outer->owner != owner))
@@ -270,6 +271,7 @@ void hk__scopes_drop(hk_coro *strand)
     for (hk_scope *s = strand->scope; s != NULL; s = s->outer) {
         stop_timer(s);
         if (s->is & HK__IS_GROUP) hk__group_drop((hk_group *)s);
+        if (s->is & HK__IS_BINDING) hk__binding_end(s);
     }
     strand->scope = NULL;
 }

@@ -49,6 +49,14 @@ static int reserve(hk_sched *s)
     return HK__LIKELY(s->live < s->room) ? 0 : hk__tasks_reserve(s);
 }
 
+/* The context variables of whoever makes it. */
+static inline int inherit(hk_coro *child)
+{
+    const hk_coro *me = hk__here.self;
+    struct hk__bound *values = me != NULL ? hk__strand_of(me)->values : NULL;
+    return HK__UNLIKELY(values != NULL) ? hk__values_inherit(values, child) : 0;
+}
+
 static void task_end(hk__stackful *f, void *value) __attribute__((noreturn));
 
 hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
@@ -61,7 +69,7 @@ hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
         f = hk__stack_get(options->stack != 0 ? options->stack : s->stack);
         r = f == NULL ? -ENOMEM : 0;
     }
-    if (r == 0 && !hk__coro_arm(f, fn, arg, options, task_end)) {
+    if (r == 0 && (!hk__coro_arm(f, fn, arg, options, task_end) || inherit(&f->coro) < 0)) {
         hk__stack_put(f);
         r = -ENOMEM;
     }
@@ -100,6 +108,7 @@ hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
         hk__misuse("hk_spawn_stackless takes a coroutine fresh from hk_stackless_init");
     int r = admit(&g);
     if (r == 0) r = reserve(here());
+    if (r == 0) r = inherit(co);
     if (r == 0) return enrol(here(), g, co, name);
     co->state = HK__FINISHED;
     if (co->at.stackless.release != NULL) co->at.stackless.release(co);
@@ -260,6 +269,7 @@ void hk__task_finish(hk_coro *t, void *value)
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
     hk__group_exit(g, t, value, cancelled, told);
     s->live--;
+    if (HK__UNLIKELY(t->values != NULL)) hk__values_release(t->values);
     t->state = HK__FINISHED;
     hk__coro_clear(t);
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Context variables.
+ *
+ * The bindings of a strand are a list, the innermost first. Those that a task has inherited are at
+ * its end: copies on the heap, which never change, so all tasks made in one place share them, and
+ * count who holds them. A binding is copied when the first task inherits it, and not again. */
+#include "sched/sched.h"
+
+#include <hocket/variable.h>
+
+#include "coro/stack.h"
+
+#include <stdlib.h>
+
+void hk__binding_open(hk_binding *b, const hk_variable *variable, void *value, const char *file,
+                      int line)
+{
+    b->scope.is = HK__IS_BINDING;
+    hk__scope_begin(&b->scope, HK_FOREVER, file, line);
+    hk_coro *strand = b->scope.strand;
+    b->bound = (hk__bound){ .variable = variable, .value = value, .next = strand->values };
+    strand->values = &b->bound;
+}
+
+void hk_binding_leave(hk_binding *b)
+{
+    if (b->scope.owner == NULL) return;
+    hk__scope_check(&b->scope, "hk_binding_leave");
+    hk__scope_end(&b->scope);
+}
+
+void hk__binding_end(hk_scope *scope)
+{
+    hk__bound *bound = &HK_CONTAINER(scope, hk_binding, scope)->bound;
+    scope->strand->values = bound->next;
+    hk__values_release(bound->copy);
+}
+
+void *hk_variable_get(const hk_variable *variable)
+{
+    const hk_coro *me = hk__thread_enter();
+    for (const hk__bound *b = hk__strand_of(me)->values; b != NULL; b = b->next)
+        if (b->variable == variable) return b->value;
+    return NULL;
+}
+
+/* ---- inheriting ---- */
+
+/* The same as a copy; one more holds it. NULL without memory. */
+static hk__bound *copy_of(hk__bound *b)
+{
+    hk__bound *copy = b->holders > 0 ? b : b->copy;
+    if (copy == NULL) {
+        copy = malloc(sizeof *copy);
+        hk__bound *next = NULL;
+        if (copy == NULL || (b->next != NULL && (next = copy_of(b->next)) == NULL)) {
+            free(copy);
+            return NULL;
+        }
+        *copy = (hk__bound){ b->variable, b->value, next, NULL, 1 };
+        b->copy = copy;
+    }
+    copy->holders++;
+    return copy;
+}
+
+int hk__values_inherit(hk__bound *values, hk_coro *child)
+{
+    child->values = copy_of(values);
+    return child->values != NULL ? 0 : -ENOMEM;
+}
+
+void hk__values_release(hk__bound *copy)
+{
+    while (copy != NULL && --copy->holders == 0) {
+        hk__bound *next = copy->next;
+        free(copy);
+        copy = next;
+    }
+}
