@@ -76,6 +76,7 @@ static hk_call *detach(hk_sched *s, int fd, enum hk__side side)
 {
     hk_call *call = s->descriptors.table[fd].waiter[side];
     if (call == NULL) return NULL;
+    call->abort_asked = 1; /* it will be told, and nobody need ask again */
     return call->type->abort(call) == HK_ABORTED ? call : NULL;
 }
 

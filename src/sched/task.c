@@ -238,9 +238,10 @@ static __attribute__((noinline)) void finish_main(hk_sched *s, hk_coro *t, void 
 static __attribute__((noinline)) bool tell_waiters(hk_coro *t, void *value, bool cancelled)
 {
     bool started_it = false;
-    hk_wait_call *last = t->waiters;
-    for (hk_wait_call *w = last != NULL ? last->next : NULL, *next; w != NULL; w = next) {
-        next = w != last ? w->next : NULL;
+    for (hk_wait_call *last; (last = t->waiters) != NULL;) {
+        hk_wait_call *w = last->next; /* one that is told may take others off the ring */
+        last->next = w->next;
+        if (w == last) t->waiters = NULL;
         started_it |= w->call.type == &hk__start_type;
         if (w->ret_exit != NULL) tell(t, w->ret_exit, value, cancelled);
         hk_call_complete(&w->call, 0);
