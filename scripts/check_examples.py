@@ -826,6 +826,7 @@ def api_programs():
     equal(example("tests/api/api_pipeline"), "python is nice\n" + "swig and python\n" * 2, "p03")
     equal(example("tests/api/api_embed"), "child 0\nchild 1\nchild 2\nparent 0 7\nparent ends\n"
           "the loop ends\n", "p12")
+    equal(example("tests/api/api_select"), "item 1\nitem 2\nitem 3\nserved: 0\n", "p07")
 
 
 # ---- hash ----

@@ -3,11 +3,11 @@
 #ifndef HK_CALLS_CALLS_H
 #define HK_CALLS_CALLS_H
 
-#include <hocket/channel.h>
 #include <hocket/file.h>
 #include <hocket/io.h>
 #include <hocket/net.h>
 #include <hocket/offload.h>
+#include <hocket/select.h>
 
 #include "sched/sched.h"
 
@@ -22,6 +22,10 @@ int hk__chan_send_abort(hk_call *call);
 int hk__chan_send_describe(const hk_call *call, char *buf, size_t size);
 int hk__chan_recv_abort(hk_call *call);
 int hk__chan_recv_describe(const hk_call *call, char *buf, size_t size);
+int hk__tick_abort(hk_call *call);
+int hk__tick_describe(const hk_call *call, char *buf, size_t size);
+int hk__select_abort(hk_call *call);
+int hk__select_describe(const hk_call *call, char *buf, size_t size);
 
 int hk__sleep_abort(hk_call *call);
 int hk__sleep_describe(const hk_call *call, char *buf, size_t size);

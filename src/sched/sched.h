@@ -132,6 +132,7 @@ struct hk_sched {
     struct hk__descriptors descriptors;
     struct hk__operations operations;
     struct hk_chan *channels; /* open ones, the youngest first; see src/sync/channel.c */
+    uint64_t turn;            /* of select: with which arm it begins */
     uint32_t outside;         /* calls parked on something else that the outside world will bring */
     struct hk__signals signals;
     struct hk__spin spin;

@@ -12,6 +12,8 @@
  * once. */
 #include "sync/channel.h"
 
+#include "sync/arms.h"
+
 #include "base/say.h"
 
 #include <stdio.h>
@@ -65,11 +67,33 @@ static void release_all(hk_chan *ch)
 
 /* ---- sending and receiving ---- */
 
-/* Whoever waits is told last: by then all is as it should be. */
-static inline __attribute__((always_inline)) int try_send(hk_chan *ch, const void *item)
+/* The first of those who wait that is no arm of the same select as `who`. */
+static __attribute__((noinline)) hk_sync_call *stranger(const hk__queue *q, hk_call *who)
+{
+    hk_sync_call *c = q->first;
+    do {
+        if (!hk__are_siblings(&c->call, who)) return c;
+        c = c->next;
+    } while (c != q->first);
+    return NULL;
+}
+
+/* The first of those who wait and can be served by `who`, no longer in the queue; NULL: none. */
+static inline hk_sync_call *partner(hk__queue *q, hk_call *who)
+{
+    hk_sync_call *c = q->first;
+    if (c != NULL && who != NULL && HK__UNLIKELY(who->done != NULL)) c = stranger(q, who);
+    if (c != NULL) hk__queue_remove(q, c);
+    return c;
+}
+
+/* Whoever waits is told last: by then all is as it should be. who: the call; NULL: there is none
+ * yet. */
+static inline __attribute__((always_inline)) int try_send(hk_chan *ch, const void *item,
+                                                          hk_call *who)
 {
     if (HK__UNLIKELY(ch->closed | ch->abandoned)) return -EPIPE;
-    hk_sync_call *receiver = hk__queue_take(&ch->receivers);
+    hk_sync_call *receiver = partner(&ch->receivers, who);
     if (receiver != NULL) {
         hk__item_copy(receiver->item, item, ch->size);
         ch->sent++;
@@ -81,7 +105,7 @@ static inline __attribute__((always_inline)) int try_send(hk_chan *ch, const voi
     return 0;
 }
 
-static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *item)
+static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *item, hk_call *who)
 {
     hk_sync_call *sender;
     if (ch->count > 0) {
@@ -90,7 +114,7 @@ static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *ite
         if (sender == NULL) return 1;
         put(ch, sender->given);
     } else {
-        sender = hk__queue_take(&ch->senders);
+        sender = partner(&ch->senders, who);
         if (sender == NULL) return ch->closed | ch->abandoned ? 0 : -EAGAIN;
         hk__item_copy(item, sender->given, ch->size);
         ch->sent++;
@@ -103,7 +127,7 @@ int hk__chan_send(hk_chan *ch, const void *item)
 {
     const hk_sched *s = hk__sched_quick();
     if (HK__LIKELY(s != NULL) && is_open(ch) && HK__LIKELY(ch->sched == s)) {
-        int r = try_send(ch, item);
+        int r = try_send(ch, item, NULL);
         if (r != -EAGAIN) return r;
     }
     hk_sync_call send;
@@ -115,7 +139,7 @@ int hk__chan_recv(hk_chan *ch, void *item)
 {
     const hk_sched *s = hk__sched_quick();
     if (HK__LIKELY(s != NULL) && is_open(ch) && HK__LIKELY(ch->sched == s)) {
-        int r = try_recv(ch, item);
+        int r = try_recv(ch, item, NULL);
         if (r != -EAGAIN) return r;
     }
     hk_sync_call recv;
@@ -143,22 +167,32 @@ static int adopt(hk_chan *ch, hk_sched *s)
     return 0;
 }
 
-/* Why a call cannot use its channel; 0: it can. */
-static int refusal(const hk_call *call)
+/* Why the tasks of a scheduler (NULL: another driver) cannot use a channel; 0: they can. */
+static int refusal(hk_chan *ch, hk_sched *s)
 {
-    hk_chan *ch = call_of(call)->object;
-    hk_sched *s = hk__sched_of(call);
-    if (ch == NULL) hk__call_misuse(call, "is made on a channel that is not open");
+    if (ch == NULL) hk__misuse("a channel is used that is not open");
     if (!is_open(ch)) return (int)hk_num(ch);
     return s == NULL || HK__LIKELY(is_of(ch, s)) ? 0 : adopt(ch, s);
+}
+
+int hk__chan_try_send(hk_sched *s, hk_chan *ch, const void *item)
+{
+    int r = refusal(ch, s);
+    return r < 0 ? r : try_send(ch, item, NULL);
+}
+
+int hk__chan_try_recv(hk_sched *s, hk_chan *ch, void *item)
+{
+    int r = refusal(ch, s);
+    return r < 0 ? r : try_recv(ch, item, NULL);
 }
 
 void hk__chan_send_handle(hk_call *call)
 {
     hk_sync_call *self = call_of(call);
     hk_chan *ch = self->object;
-    int r = refusal(call);
-    if (r == 0) r = try_send(ch, self->given);
+    int r = refusal(ch, hk__sched_of(call));
+    if (r == 0) r = try_send(ch, self->given, call);
     if (r == -EAGAIN)
         hk__queue_push(&ch->senders, self);
     else
@@ -169,8 +203,8 @@ void hk__chan_recv_handle(hk_call *call)
 {
     hk_sync_call *self = call_of(call);
     hk_chan *ch = self->object;
-    int r = refusal(call);
-    if (r == 0) r = try_recv(ch, self->item);
+    int r = refusal(ch, hk__sched_of(call));
+    if (r == 0) r = try_recv(ch, self->item, call);
     if (r == -EAGAIN)
         hk__queue_push(&ch->receivers, self);
     else

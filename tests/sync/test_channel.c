@@ -605,8 +605,7 @@ TEST(a_foreign_driver_can_abort_either_end)
 
 /* ---- misuse ---- */
 
-TEST(a_channel_that_is_not_open_is_misused,
-     .aborts = "call 'chan_send' is made on a channel that is not open")
+TEST(a_channel_that_is_not_open_is_misused, .aborts = "a channel is used that is not open")
 {
     hk_run(sends_one, NULL, NULL);
 }
