@@ -57,7 +57,7 @@ HK_API void hk_binding_leave(hk_binding *b);
 
 /* The value of a variable here: of the innermost binding, else what this task inherited.
  *   variable: what.
- * Returns: the value, NULL where there is none. Blocks: never. Cancel: not refused. Threads: any. */
+ * Returns: the value; NULL: there is none. Blocks: never. Cancel: not refused. Threads: any. */
 HK_API void *hk_variable_get(const hk_variable *variable);
 
 /* HK_WITH(id, &request_id, text): a binding to the end of its block. */
