@@ -94,7 +94,7 @@ HK_API hk_arm hk_on_signal(hk_signals *s);
 
 /* An event is set.
  *   e: the event.
- * Returns: the arm; its result is that of hk_event_wait. Blocks: never. Cancel: no. Threads: any. */
+ * Returns: the arm; its result is hk_event_wait's. Blocks: never. Cancel: no. Threads: any. */
 HK_API hk_arm hk_on_event(hk_event *e);
 
 /* The end of a task.
