@@ -23,6 +23,7 @@
 #include <hocket/scope.h>     /* deadlines and cancellation */
 #include <hocket/group.h>     /* tasks that do not outlive a block */
 #include <hocket/sync.h>      /* tasks that wait for each other: events, semaphores, futures */
+#include <hocket/lock.h>      /* what one task holds: mutexes, conditions */
 #include <hocket/supervise.h> /* tasks that are made again when they fail */
 #include <hocket/variable.h>  /* values that tasks inherit */
 #include <hocket/sched.h>     /* running them: hk_run, and a scheduler inside your own loop */

@@ -60,7 +60,7 @@ struct hk_coro {
     struct hk_group *group;   /* a task's */
     struct hk_scope *scope;   /* root only: the innermost that is open in this strand */
     struct hk__bound *values; /* root only: context variables, the innermost first */
-    void *held;               /* locks that others wait for */
+    struct hk__held *held;    /* locks that others wait for */
     int64_t killer;           /* who killed it; -1: no task; 0: nobody */
 };
 

@@ -30,6 +30,12 @@ static inline void hk__sync_prepare(hk_sync_call *c, const hk_call_type *type, v
     c->number = 0;
 }
 
+/* Something that is to be told of the end of a task: a lock that it holds, and others wait for. */
+typedef struct hk__held {
+    struct hk__held *next, **link; /* link: what points here; NULL: the task knows nothing of it */
+    void (*ended)(struct hk__held *held);
+} hk__held;
+
 typedef struct hk__queue {
     hk_sync_call *first; /* of a ring; NULL: nobody waits */
 } hk__queue;

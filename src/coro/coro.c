@@ -82,11 +82,11 @@ bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_option
     co->tid = 0;
     co->call = NULL;
     co->waiters = NULL;
+    co->held = NULL;
     co->name = options->name;
     co->why = NULL;
     co->scope = NULL;
     co->values = NULL;
-    co->held = NULL;
     co->killer = 0;
     s->driven = options->driven;
     s->owns_name = false;

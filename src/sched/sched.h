@@ -8,6 +8,7 @@
 #define HK_SCHED_SCHED_H
 
 #include <hocket/group.h>
+#include <hocket/queue.h>
 #include <hocket/sched.h>
 #include <hocket/signal.h>
 #include <hocket/task.h>
@@ -189,6 +190,10 @@ void hk__task_finish(hk_coro *task, void *value);
 void hk__task_tell(hk_exit *ret_exit, void *value, bool cancelled);
 /* Nobody has taken notice of a failure. */
 void hk__task_report(const hk_sched *s, const hk_failure *failure);
+/* Task t is to tell this of its end. */
+void hk__held_add(hk_coro *t, hk__held *held, void (*ended)(hk__held *held));
+/* Not any more; where it was not going to, nothing happens. */
+void hk__held_remove(hk__held *held);
 void hk__task_reap(hk_sched *s);   /* frees the stack of the task that ended last */
 void hk__task_drop(hk_coro *task); /* at shutdown: one that would not end */
 static inline const char *hk__task_name(const hk_coro *task)

@@ -257,6 +257,32 @@ static bool was_ended(const hk_coro *t, void *value, bool *ret_cancelled)
     return *ret_cancelled || (value == hk_val(-ESHUTDOWN) && force & HK__STOPPING);
 }
 
+void hk__held_add(hk_coro *t, hk__held *held, void (*ended)(hk__held *held))
+{
+    held->ended = ended;
+    held->next = t->held;
+    held->link = &t->held;
+    if (t->held != NULL) t->held->link = &held->next;
+    t->held = held;
+}
+
+void hk__held_remove(hk__held *held)
+{
+    if (held->link == NULL) return;
+    *held->link = held->next;
+    if (held->next != NULL) held->next->link = held->link;
+    held->link = NULL;
+}
+
+/* It ends, and others wait for what it holds. */
+static __attribute__((noinline)) void tell_held(hk_coro *t)
+{
+    for (hk__held *held; (held = t->held) != NULL;) {
+        hk__held_remove(held);
+        held->ended(held);
+    }
+}
+
 void hk__task_finish(hk_coro *t, void *value)
 {
     hk_sched *s = t->sched;
@@ -265,6 +291,7 @@ void hk__task_finish(hk_coro *t, void *value)
     if (HK__UNLIKELY(hk_is_err(value)) && !was_ended(t, value, &cancelled) && !told &&
         g == &s->root)
         report(s, t, (int)hk_num(value));
+    if (HK__UNLIKELY(t->held != NULL)) tell_held(t);
     told = HK__UNLIKELY(t->waiters != NULL) && tell_waiters(t, value, cancelled);
     if (HK__UNLIKELY(t->tid == s->main)) finish_main(s, t, value);
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;

@@ -30,9 +30,4 @@ int hk__barrier_wait_abort(hk_call *call)
     return hk__sync_abort(call);
 }
 
-int hk_barrier_wait(hk_barrier *b)
-{
-    hk_sync_call wait;
-    hk_barrier_wait_prepare(&wait, b);
-    return (int)hk_trap(&wait.call);
-}
+int hk_barrier_wait(hk_barrier *b) { return hk__sync_wait(&hk__barrier_wait_type, b); }

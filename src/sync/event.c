@@ -24,7 +24,5 @@ void hk__event_wait_handle(hk_call *call)
 int hk_event_wait(hk_event *e)
 {
     if (e->is_set && hk__sched_quick() != NULL) return 0;
-    hk_sync_call wait;
-    hk_event_wait_prepare(&wait, e);
-    return (int)hk_trap(&wait.call);
+    return hk__sync_wait(&hk__event_wait_type, e);
 }

@@ -97,9 +97,4 @@ int hk__limiter_wait_abort(hk_call *call)
     return HK_ABORTED;
 }
 
-int hk_limiter_wait(hk_limiter *l)
-{
-    hk_sync_call wait;
-    hk_limiter_wait_prepare(&wait, l);
-    return (int)hk_trap(&wait.call);
-}
+int hk_limiter_wait(hk_limiter *l) { return hk__sync_wait(&hk__limiter_wait_type, l); }

@@ -20,9 +20,7 @@ int hk_semaphore_acquire(hk_semaphore *s)
         s->count--;
         return 0;
     }
-    hk_sync_call wait;
-    hk_semaphore_acquire_prepare(&wait, s);
-    return (int)hk_trap(&wait.call);
+    return hk__sync_wait(&hk__semaphore_acquire_type, s);
 }
 
 void hk_semaphore_release(hk_semaphore *s)

@@ -28,7 +28,5 @@ void hk__waitgroup_wait_handle(hk_call *call)
 int hk_waitgroup_wait(hk_waitgroup *w)
 {
     if (w->count == 0 && hk__sched_quick() != NULL) return 0;
-    hk_sync_call wait;
-    hk_waitgroup_wait_prepare(&wait, w);
-    return (int)hk_trap(&wait.call);
+    return hk__sync_wait(&hk__waitgroup_wait_type, w);
 }

@@ -53,10 +53,15 @@ static void end(small *s, small_task *t, hk_step step)
     free(t);
 }
 
+static bool refused(const small_task *t, const hk_call *call)
+{
+    return t->killed && !(call->type->flags & HK_CALL_NO_REFUSAL);
+}
+
 /* What a resume gave: serve it. */
 static void serve(small *s, small_task *t, hk_step step)
 {
-    if (step.outcome == HK_TRAPPED && !t->killed) {
+    if (step.outcome == HK_TRAPPED && !refused(t, step.call)) {
         t->call = step.call;
         step.call->driver = &s->driver;
         step.call->task = t;

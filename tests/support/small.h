@@ -13,7 +13,7 @@ typedef struct small_task {
     hk_tid tid;
     void *sendval;
     hk_call *call;        /* that it is parked in */
-    bool started, killed; /* killed: every call from now on is refused */
+    bool started, killed; /* killed: every call that may wait is refused */
     struct small_task *next, *older;
 } small_task;
 

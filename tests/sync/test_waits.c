@@ -60,6 +60,7 @@ struct kind {
     void (*after)(void); /* gives back what it got; NULL: nothing */
     hk__queue *queue;
     void (*prepare)(hk_sync_call *wait);
+    hk_entry *holder; /* a task that holds it until it is woken; NULL: none */
 };
 
 static hk_event event;
@@ -105,13 +106,88 @@ static void waitgroup_wake(void)
 }
 static void waitgroup_prepare(hk_sync_call *wait) { hk_waitgroup_wait_prepare(wait, &waitgroup); }
 
+/* What is held, is held by a task that lets go when it is told: an unlock is its owner's. */
+static hk_event let_go;
+static void holder_wake(void) { hk_event_set(&let_go); }
+
+static hk_mutex mutex;
+static void mutex_reset(void)
+{
+    mutex = (hk_mutex){ .name = "m" };
+    let_go = (hk_event){ 0 };
+}
+static int mutex_wait(void) { return hk_mutex_lock(&mutex); }
+static void mutex_after(void) { hk_mutex_unlock(&mutex); }
+static void mutex_prepare(hk_sync_call *wait) { hk_mutex_lock_prepare(wait, &mutex); }
+static void *mutex_holder(void *arg)
+{
+    CHECK_EQ(hk_mutex_lock(&mutex), 0);
+    hk_event_wait(&let_go);
+    hk_mutex_unlock(&mutex);
+    return arg;
+}
+
+static hk_rwlock rwlock;
+static void rwlock_reset(void)
+{
+    rwlock = (hk_rwlock){ .name = "rw" };
+    let_go = (hk_event){ 0 };
+}
+static void rwlock_after(void) { hk_rwlock_unlock(&rwlock); }
+static int read_wait(void) { return hk_rwlock_read(&rwlock); }
+static void read_prepare(hk_sync_call *wait) { hk_rwlock_read_prepare(wait, &rwlock); }
+static void *writes(void *arg)
+{
+    CHECK_EQ(hk_rwlock_write(&rwlock), 0);
+    hk_event_wait(&let_go);
+    hk_rwlock_unlock(&rwlock);
+    return arg;
+}
+static int write_wait(void) { return hk_rwlock_write(&rwlock); }
+static void write_prepare(hk_sync_call *wait) { hk_rwlock_write_prepare(wait, &rwlock); }
+static void *reads(void *arg)
+{
+    CHECK_EQ(hk_rwlock_read(&rwlock), 0);
+    hk_event_wait(&let_go);
+    hk_rwlock_unlock(&rwlock);
+    return arg;
+}
+
+static hk_once once;
+static void once_reset(void)
+{
+    once = (hk_once){ .name = "o" };
+    let_go = (hk_event){ 0 };
+}
+static int does_nothing(void *arg) { return (int)hk_num(arg); }
+static int once_wait(void) { return hk_once_run(&once, does_nothing, NULL); }
+static void once_prepare(hk_sync_call *wait) { hk_once_run_prepare(wait, &once); }
+static int is_told(void *arg)
+{
+    int r = hk_event_wait(&let_go);
+    return r < 0 ? r : (int)hk_num(arg);
+}
+static void *once_holder(void *arg)
+{
+    hk_once_run(&once, is_told, arg);
+    return arg;
+}
+
 static const struct kind kinds[] = {
-    { "event", event_reset, event_wait, event_wake, NULL, &event.waiters, event_prepare },
+    { "event", event_reset, event_wait, event_wake, NULL, &event.waiters, event_prepare, NULL },
     { "semaphore", semaphore_reset, semaphore_wait, semaphore_wake, NULL, &semaphore.waiters,
-      semaphore_prepare },
-    { "future", future_reset, future_wait, future_wake, NULL, &future.waiters, future_prepare },
+      semaphore_prepare, NULL },
+    { "future", future_reset, future_wait, future_wake, NULL, &future.waiters, future_prepare,
+      NULL },
     { "waitgroup", waitgroup_reset, waitgroup_wait, waitgroup_wake, NULL, &waitgroup.waiters,
-      waitgroup_prepare },
+      waitgroup_prepare, NULL },
+    { "mutex", mutex_reset, mutex_wait, holder_wake, mutex_after, &mutex.waiters, mutex_prepare,
+      mutex_holder },
+    { "read", rwlock_reset, read_wait, holder_wake, rwlock_after, &rwlock.waiters, read_prepare,
+      writes },
+    { "write", rwlock_reset, write_wait, holder_wake, rwlock_after, &rwlock.waiters, write_prepare,
+      reads },
+    { "once", once_reset, once_wait, holder_wake, NULL, &once.waiters, once_prepare, once_holder },
 };
 static const struct kind *kind;
 
@@ -145,6 +221,16 @@ static void wake_all(void)
     CHECK(kind->queue->first == NULL);
 }
 
+static void (*inner_body)(void);
+static void with_holder(void)
+{
+    if (kind->holder != NULL) {
+        by->spawn(kind->holder, NULL);
+        by->settle();
+    }
+    inner_body();
+}
+
 /* Runs a body for each kind under each driver. */
 static void each(void (*body)(void))
 {
@@ -154,7 +240,8 @@ static void each(void (*body)(void))
             kind = &kinds[k];
             trace_clear();
             kind->reset();
-            by->run(body);
+            inner_body = body;
+            by->run(with_holder);
             if (kind->queue->first != NULL) test_fail("%s: somebody still waits", kind->name);
         }
     }
@@ -208,6 +295,10 @@ TEST(cancelled_and_then_woken_in_one_tick_it_goes_to_the_next) { each(killed_the
 
 static void woken_then_killed(void)
 {
+    if (kind->holder != NULL) {
+        kind->wake(); /* it is let go of later: see test_lock.c */
+        return;
+    }
     three_wait();
     kind->wake();
     by->kill(tids[1]);
@@ -275,6 +366,7 @@ static hk_step waits_step(hk_coro *co, void *in)
     kind->prepare(&f->wait);
     HK_AWAIT(co, &f->wait.call);
     note("s:%s ", number_text(f->wait.call.result));
+    if (f->wait.call.result == 0 && kind->after != NULL && by == &drivers[0]) kind->after();
     HK_END(co, NULL);
 }
 
@@ -312,6 +404,8 @@ static void *waits_for_ever(void *arg)
 {
     kind = arg;
     kind->reset();
+    if (kind->holder != NULL) hk_spawn(HK_ROOT, kind->holder, NULL);
+    hk_sched_yield();
     return hk_val(kind->wait());
 }
 
