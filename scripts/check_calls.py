@@ -16,10 +16,10 @@ ENTRY = re.compile(r'^HK__CALL_DEF\((\w+), (\w+), (\w+), (\w+),\s*"([^"]*)"\)', 
 HEAD = """# The built-in system calls
 
 Made from their lists, `src/calls/calls.def` and `src/sync/sync.def`, from which come their types
-and what the table of tasks shows of them too. A killed task is refused every call that may wait;
+and what the table of tasks shows of them too. A cancelled task is refused every call that may wait;
 those that must work in cleanup are not refused.
 
-| call | what it does | may wait | refused to a killed task |
+| call | what it does | may wait | refused to a cancelled task |
 | --- | --- | --- | --- |
 """
 

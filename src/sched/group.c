@@ -298,6 +298,13 @@ void hk__group_close_handle(hk_call *call)
         hk__queue_push(&g->waiters, close);
 }
 
+/* Never: its tasks may use what lies in the block. */
+int hk__group_close_abort(hk_call *call)
+{
+    (void)call;
+    return HK_ABORT_LATER;
+}
+
 void hk_group_close_prepare(hk_sync_call *close, hk_group *g, intptr_t result)
 {
     if (g->scope.owner != hk__here.self || g->scope.strand->scope != &g->scope)

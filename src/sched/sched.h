@@ -259,6 +259,7 @@ void hk__group_close_handle(hk_call *call);
 void hk__group_room_handle(hk_call *call);
 void hk__group_wait_handle(hk_call *call);
 int hk__group_abort(hk_call *call);
+int hk__group_close_abort(hk_call *call);
 int hk__group_describe(const hk_call *call, char *buf, size_t size);
 /* HK_ROOT, of a scheduler without tasks. */
 void hk__group_open_root(hk_sched *s);
