@@ -34,6 +34,7 @@
 #include <hocket/stream.h>    /* a buffer for each direction of a descriptor */
 #include <hocket/signal.h>    /* signals as objects to wait for */
 #include <hocket/channel.h>   /* channels: items from task to task */
+#include <hocket/broadcast.h> /* channels whose items all subscribers get */
 #include <hocket/ticker.h>    /* something to be done at regular times */
 #include <hocket/select.h>    /* several waits, of which one happens */
 #include <hocket/process.h>   /* child processes */

@@ -16,7 +16,7 @@
 #ifndef HOCKET_SELECT_H
 #define HOCKET_SELECT_H
 
-#include <hocket/channel.h>
+#include <hocket/broadcast.h>
 #include <hocket/io.h>
 #include <hocket/signal.h>
 #include <hocket/sync.h>
@@ -65,6 +65,7 @@ extern HK_API const hk_call_type hk__select_type;
 
 HK_API hk_arm hk__on_recv(hk_chan *ch, void *item);
 HK_API hk_arm hk__on_send(hk_chan *ch, const void *item);
+HK_API hk_arm hk__on_subscriber(hk_subscriber *s, void *item);
 
 /* Make the arms of a select. On a channel: to receive, to send; the item is read when it goes.
  *   ch, item: as in hk_chan_recv and hk_chan_send; what item points to lives as long as the arm.
@@ -72,6 +73,12 @@ HK_API hk_arm hk__on_send(hk_chan *ch, const void *item);
  * Threads: any. */
 #define hk_on_recv(ch, item) hk__on_recv((ch).raw, HK__TO((ch).type, item))
 #define hk_on_send(ch, item) hk__on_send((ch).raw, HK__FROM((ch).type, item))
+
+/* To receive from a broadcast channel.
+ *   s, item: as in hk_subscriber_recv; what item points to lives as long as the arm.
+ * Returns: the arm; its result is that of hk_subscriber_recv. Blocks: never. Cancel: no. Threads:
+ * any. */
+#define hk_on_subscriber(s, item) hk__on_subscriber(&(s)->raw, HK__TO((s)->type, item))
 
 /* A tick.
  *   t: the ticker.

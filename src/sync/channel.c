@@ -19,12 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Not NULL, and no error in place of a channel that could not be opened. */
-static inline bool is_open(const hk_chan *ch)
-{
-    return HK__LIKELY((uintptr_t)ch - 1 < (uintptr_t)-4096);
-}
-
 /* ---- items ---- */
 
 static inline __attribute__((always_inline)) void put(hk_chan *ch, const void *item)
@@ -126,7 +120,7 @@ static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *ite
 int hk__chan_send(hk_chan *ch, const void *item)
 {
     const hk_sched *s = hk__sched_quick();
-    if (HK__LIKELY(s != NULL) && is_open(ch) && HK__LIKELY(ch->sched == s)) {
+    if (HK__LIKELY(s != NULL) && hk__is_open(ch) && HK__LIKELY(ch->sched == s)) {
         int r = try_send(ch, item, NULL);
         if (r != -EAGAIN) return r;
     }
@@ -138,7 +132,7 @@ int hk__chan_send(hk_chan *ch, const void *item)
 int hk__chan_recv(hk_chan *ch, void *item)
 {
     const hk_sched *s = hk__sched_quick();
-    if (HK__LIKELY(s != NULL) && is_open(ch) && HK__LIKELY(ch->sched == s)) {
+    if (HK__LIKELY(s != NULL) && hk__is_open(ch) && HK__LIKELY(ch->sched == s)) {
         int r = try_recv(ch, item, NULL);
         if (r != -EAGAIN) return r;
     }
@@ -171,7 +165,7 @@ static int adopt(hk_chan *ch, hk_sched *s)
 static int refusal(hk_chan *ch, hk_sched *s)
 {
     if (ch == NULL) hk__misuse("a channel is used that is not open");
-    if (!is_open(ch)) return (int)hk_num(ch);
+    if (!hk__is_open(ch)) return (int)hk_num(ch);
     return s == NULL || HK__LIKELY(is_of(ch, s)) ? 0 : adopt(ch, s);
 }
 
@@ -322,7 +316,7 @@ static void check_open(const hk_chan *ch, const char *what)
 void hk__chan_close(hk_chan *ch)
 {
     check_open(ch, "hk_chan_close");
-    if (!is_open(ch)) return;
+    if (!hk__is_open(ch)) return;
     ch->closed = true;
     complete_all(&ch->senders, -EPIPE);
     if (ch->count == 0) complete_all(&ch->receivers, 0);
@@ -331,7 +325,7 @@ void hk__chan_close(hk_chan *ch)
 void hk__chan_abandon(hk_chan *ch)
 {
     check_open(ch, "hk_chan_abandon");
-    if (!is_open(ch)) return;
+    if (!hk__is_open(ch)) return;
     ch->abandoned = true;
     complete_all(&ch->senders, -EPIPE);
     complete_all(&ch->receivers, 0);
@@ -342,7 +336,7 @@ void hk__chan_destroy(hk_chan **ret_ch)
 {
     hk_chan *ch = *ret_ch;
     *ret_ch = NULL;
-    if (!is_open(ch)) return;
+    if (!hk__is_open(ch)) return;
     hk__chan_abandon(ch);
     delist(ch);
     free(ch);
@@ -359,7 +353,7 @@ void hk__chan_numbers(const hk_chan *ch, hk_chan_numbers *ret_numbers)
 {
     check_open(ch, "hk_chan_stats");
     *ret_numbers = (hk_chan_numbers){ 0 };
-    if (!is_open(ch)) return;
+    if (!hk__is_open(ch)) return;
     *ret_numbers = (hk_chan_numbers){
         .capacity = ch->capacity,
         .count = ch->count,

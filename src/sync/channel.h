@@ -35,6 +35,13 @@ struct hk_chan {
     const char *name;
 };
 
+/* Whether a channel, of any kind, is one: not NULL, and no error in place of one that could not be
+ * opened. */
+static inline bool hk__is_open(const void *ch)
+{
+    return HK__LIKELY((uintptr_t)ch - 1 < (uintptr_t)-4096);
+}
+
 /* Items are small: most of them a pointer, a number or two. */
 static inline __attribute__((always_inline)) void hk__item_copy(void *to, const void *from,
                                                                 size_t size)

@@ -22,7 +22,7 @@
 
 #include <stdio.h>
 
-enum kind { NO_KIND, RECV, SEND, TICK, FD, SIGNAL, EVENT, EXIT };
+enum kind { NO_KIND, RECV, SEND, TICK, FD, SIGNAL, EVENT, SUBSCRIBER, EXIT };
 
 static hk_select_call *select_of(const hk_call *call)
 {
@@ -44,6 +44,13 @@ hk_arm hk__on_send(hk_chan *ch, const void *item)
 {
     hk_arm arm = { .kind = SEND };
     hk__chan_send_prepare(&arm.as.sync, ch, item);
+    return arm;
+}
+
+hk_arm hk__on_subscriber(hk_subscriber *s, void *item)
+{
+    hk_arm arm = { .kind = SUBSCRIBER };
+    hk__subscriber_recv_prepare(&arm.as.sync, s, item);
     return arm;
 }
 

@@ -48,4 +48,30 @@ static void *receives_points(void *)
     return nullptr;
 }
 
+typedef HK_BROADCAST(point) point_broadcast;
+typedef HK_SUBSCRIBER(point) point_subscriber;
+
+static void *selects_points(void *)
+{
+    HK_CHANNEL(point_chan, in, 1);
+    HK_CHANNEL(point_chan, out, 1);
+    HK_BROADCAST_CHANNEL(point_broadcast, all, 2);
+    HK_SUBSCRIPTION(point_subscriber, mine, all);
+    HK_TICKER(never, HK_FOREVER);
+    point a = { 1, 2 }, b = { 3, 4 }, c = { 0, 0 };
+    hk_arm arms[] = { hk_on_recv(in, &a), hk_on_subscriber(&mine, &c), hk_on_tick(&never),
+                      hk_on_send(out, &b) };
+    CHECK_EQ(hk_select(arms, 4, HK_IN_ORDER), 3);
+    arms[3].off = true;
+    CHECK_EQ(hk_broadcast_send(all, &a), 0);
+    CHECK_EQ(hk_select(arms, 4, HK_IN_ORDER), 1);
+    CHECK_EQ(c.y, 2);
+    CHECK_EQ(hk_chan_recv(out, &c), 1);
+    CHECK_EQ(c.x, 3);
+    CHECK_EQ(hk_select(arms, 4, HK_NOWAIT), -EAGAIN);
+    return nullptr;
+}
+
+TEST(select_in_cxx) { CHECK_EQ(hk_run(selects_points, nullptr, nullptr), 0); }
+
 TEST(channels_in_cxx) { CHECK_EQ(hk_run(receives_points, nullptr, nullptr), 0); }
