@@ -340,6 +340,8 @@ void hk_task_exit(void *value)
 void hk__task_drop(hk_coro *t)
 {
     hk_sched *s = t->sched;
+    /* A shield has kept it waiting: no queue is to know of it any more. */
+    if (t->call != NULL && hk__call_abort(t->call, -ECANCELED)) t->call = NULL;
     if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
     hk__scopes_drop(t);
     hk__task_finish(t, hk_val(-ECANCELED));

@@ -113,9 +113,10 @@ bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
     call->task = t;
-    if (!refused(t, call) && !handle(s, call) && !forbidden(t, call)) {
-        t->call = call;
-        return false;
+    if (!refused(t, call) && !handle(s, call)) {
+        t->call = call; /* its abort may complete it */
+        if (!forbidden(t, call)) return false;
+        t->call = NULL;
     }
     return may_go_on(s, t);
 }
