@@ -214,8 +214,10 @@ static void *waits_and_is_dropped(void *arg)
     hk_condition_wait(&condition, &mutex);
     return arg;
 }
+/* The oldest, so that it is dropped last. */
 static void *never_lets_go(void *arg)
 {
+    settle();
     CHECK_EQ(hk_mutex_lock(&mutex), 0);
     for (;;) keep();
     return arg;
@@ -226,11 +228,11 @@ TEST(one_that_is_dropped_while_it_takes_the_mutex_leaves_its_queue, .prints = "i
     keep_abort_answer = HK_ABORT_LATER;
     hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = 1 });
     hk_sched_hold(s);
-    hk_sched_spawn(s, waits_and_is_dropped, NULL);
-    hk_sched_spawn(s, waits_and_is_dropped, NULL);
     hk_sched_spawn(s, never_lets_go, NULL);
+    hk_sched_spawn(s, waits_and_is_dropped, NULL);
+    hk_sched_spawn(s, waits_and_is_dropped, NULL);
     while (hk_sched_step(s) == 0) continue;
-    CHECK_EQ(mutex.owner.tid, 3);
+    CHECK_EQ(mutex.owner.tid, 1);
     hk_condition_notify(&condition); /* the first is notified, the second cancelled */
     hk_sched_destroy(s);
     CHECK(mutex.waiters.first == NULL);
