@@ -350,6 +350,11 @@ static inline int hk_fd_wait(int fd, int direction)
     return (int)hk_trap(&io.call);
 }
 
+/* Makes a pipe. Both ends are non-blocking, close-on-exec, and closed with hk_close.
+ *   ret_fds: the end to read from, the end to write to.
+ * Returns: 0; -EMFILE, -ENFILE. Blocks: never. Cancel: not refused. Threads: any. */
+HK_API int hk_pipe(int ret_fds[2]);
+
 /* The end of an HK_FD block: closes, unless it was taken or never was one.
  *   fd: the block's variable.
  * Returns: nothing. Blocks: never. Cancel: not refused. Threads: any. */

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 struct statx;
+struct hk_addr;
 
 /* Each as the call of that name; paths are relative to the working directory. */
 enum hk__operation_kind {
@@ -26,6 +27,7 @@ enum hk__operation_kind {
     HK__OP_RENAME,   /* path, path2, flags: RENAME_... */
     HK__OP_UNLINK,   /* path, flags: AT_REMOVEDIR */
     HK__OP_MKDIR,    /* path, mode */
+    HK__OP_LOOKUP,   /* path: a host's name, addresses: the list, count: its size; how many */
     HK__OP_WORK      /* work(argument), on a thread of the pool; its value */
 };
 
@@ -46,6 +48,7 @@ typedef struct hk__operation {
     union {
         const char *path2;
         struct statx *statx;
+        struct hk_addr *addresses;
         void *argument;
     };
 } hk__operation;

@@ -24,17 +24,12 @@ struct hk__lookup {
     char host[];
 };
 
-/* On a thread of the pool. */
-static void *work(void *arg)
-{
-    struct hk__lookup *l = arg;
-    return hk_val(hk__resolve_host(l->host, l->list, HK_NET_ADDRESSES));
-}
-
 static void work_handle(hk_call *call)
 {
     struct hk__lookup *l = HK_CONTAINER(call, struct hk__lookup, call);
-    const hk__operation operation = { .kind = HK__OP_WORK, .work = work, .argument = l };
+    const hk__operation operation = {
+        .kind = HK__OP_LOOKUP, .path = l->host, .addresses = l->list, .count = HK_NET_ADDRESSES
+    };
     int64_t r = call->result;
     if (l->slot != 0)
         l->slot = 0;

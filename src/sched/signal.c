@@ -54,7 +54,7 @@ static void listen_no_more(hk_sched *s, int number)
 
 int hk__signals_begin(hk_sched *s, hk_signals *object, const int *list, size_t count)
 {
-    int r = count > 0 ? 0 : -EINVAL;
+    int r = count == 0 ? -EINVAL : s->simulation != NULL ? -ENOSYS : 0;
     hk__signals_deliver(s); /* what came before is not for this one */
     for (size_t i = 0; i < count && r == 0; i++) {
         r = listen_to(s, list[i]);

@@ -366,6 +366,7 @@ static int64_t rarer(hk__direct *d)
     case HK__DIRECT_BIND:
     case HK__DIRECT_LISTEN:
     case HK__DIRECT_OPTION:
+    case HK__DIRECT_PIPE:
     case HK__DIRECT_NAME: return hk__direct_socket(d);
     default: return hk__direct_process(d);
     }

@@ -51,6 +51,7 @@ static int64_t call(const hk__operation *o)
 int64_t hk__perform(const hk__operation *o)
 {
     if (o->kind == HK__OP_WORK) return (intptr_t)o->work(o->argument);
+    if (o->kind == HK__OP_LOOKUP) return hk__resolve_host(o->path, o->addresses, (size_t)o->count);
     if (!has_paths(o)) return -EFAULT;
     int64_t r;
     do r = call(o);

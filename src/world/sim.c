@@ -5,6 +5,7 @@
  * that is in flight, or to where the scheduler wants to be woken. Where neither is, nothing can
  * ever come, and the world says so. */
 #include "world/sim.h"
+#include "world/work.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static void land(hk__sim *w)
 {
     while (w->flying > 0 && w->heap[0]->due <= w->now) {
         struct hk__sim_timed *first = take_first(w);
-        first->arrive(w, first);
+        first->arrive(w, first, false);
     }
 }
 
@@ -109,9 +110,9 @@ struct hk__sim_operation {
     bool cancelled;
 };
 
-static void operation_arrives(hk__sim *w, struct hk__sim_timed *timed)
+static void operation_arrives(hk__sim *w, struct hk__sim_timed *timed, bool gone)
 {
-    hk__sim_tell(w, &((struct hk__sim_operation *)timed)->news);
+    if (!gone) hk__sim_tell(w, &((struct hk__sim_operation *)timed)->news);
 }
 
 static int operation_told(hk__sim *w, struct hk__sim_news *news, hk__event *ret_event)
@@ -128,10 +129,20 @@ static int operation_told(hk__sim *w, struct hk__sim_news *news, hk__event *ret_
     return 1;
 }
 
+/* There are no files; and no host has a name but this one, which nobody looks up. */
+static int is_possible(const hk__operation *o)
+{
+    if (o->kind == HK__OP_LOOKUP) return -ENOENT;
+    return o->kind == HK__OP_WORK && o->work != hk__work_entries && o->work != hk__work_copy
+               ? 0
+               : -ENOSYS;
+}
+
 static int sim_submit(hk__world *world, const hk__operation *operation, hk__ticket ticket)
 {
     hk__sim *w = hk__sim_of(world);
-    if (operation->kind != HK__OP_WORK) return -ENOSYS;
+    int r = is_possible(operation);
+    if (r < 0) return r;
     struct hk__sim_operation *o = malloc(sizeof *o);
     if (o == NULL || hk__sim_reserve(w) < 0) {
         free(o);
@@ -204,26 +215,6 @@ static uint32_t sim_choose(hk__world *world, const hk__choice *choice)
     return w->ending ? 0 : hk__sim_choose(world, choice);
 }
 
-/* ---- descriptors ---- */
-
-static int sim_watch(hk__world *world, int fd, unsigned directions, hk__ticket ticket)
-{
-    (void)world, (void)fd, (void)directions, (void)ticket;
-    return -EBADF;
-}
-
-static void sim_unwatch(hk__world *world, int fd, hk__ticket ticket)
-{
-    (void)world, (void)fd, (void)ticket;
-}
-
-static int64_t sim_direct(hk__world *world, hk__direct *d)
-{
-    (void)world;
-    d->spent = false;
-    return -EBADF;
-}
-
 /* A loop of somebody else's would wait in real time. */
 static int sim_descriptor(hk__world *world)
 {
@@ -243,12 +234,16 @@ static int sim_describe(hk__world *world, char *buf, size_t size)
 
 static void clear(hk__sim *w)
 {
+    hk__sim_files_clear(w);
+    while (w->flying > 0) {
+        struct hk__sim_timed *last = w->heap[--w->flying];
+        last->arrive(w, last, true);
+    }
     for (struct hk__sim_operation *o = w->operations, *next; o != NULL; o = next) {
         next = o->next;
         free(o);
     }
     w->operations = NULL;
-    w->flying = 0;
 }
 
 static void sim_destroy(hk__world *world)
@@ -263,14 +258,14 @@ static void sim_inherited(hk__world *world) { (void)world; }
 
 static const hk__world_table table = {
     .name = "sim",
-    .watch = sim_watch,
-    .unwatch = sim_unwatch,
+    .watch = hk__sim_watch,
+    .unwatch = hk__sim_unwatch,
     .submit = sim_submit,
     .cancel = sim_cancel,
     .wait = sim_wait,
     .peek = sim_peek,
     .wake = sim_wake,
-    .direct = sim_direct,
+    .direct = hk__sim_direct,
     .now = sim_now,
     .descriptor = sim_descriptor,
     .describe = sim_describe,
@@ -291,6 +286,7 @@ hk__sim *hk__sim_new(void)
 void hk__sim_free(hk__sim *w)
 {
     free(w->heap);
+    free(w->files);
     free(w);
 }
 
@@ -304,6 +300,7 @@ hk__world *hk__sim_begin(hk__sim *w, const struct hk__sim_setup *setup)
         setup->limit > 0 && setup->limit < INT64_MAX - w->now ? w->now + setup->limit : INT64_MAX;
     w->turns = 0;
     w->order = 0;
+    w->port = 0;
     w->news.next = w->news.prev = &w->news;
     w->news_count = 0;
     hk__sim_choose_begin(w);

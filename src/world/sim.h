@@ -7,7 +7,11 @@
  *
  * sim.c          the clock, what is in flight, the table
  * sim_choose.c   policies: who runs next, what comes first
- * sim_path.c     schedules as lists of choices, one after the other */
+ * sim_path.c     schedules as lists of choices, one after the other
+ * sim_file.c     descriptors
+ * sim_stream.c   pipes and connections
+ * sim_socket.c   addresses, and how connections come about
+ * sim_datagram.c */
 #ifndef HK_WORLD_SIM_H
 #define HK_WORLD_SIM_H
 
@@ -54,7 +58,8 @@ typedef struct hk__sim hk__sim;
 struct hk__sim_timed {
     int64_t due;
     uint64_t order;
-    void (*arrive)(hk__sim *w, struct hk__sim_timed *self);
+    /* gone: the run is over, it only gives back its memory. */
+    void (*arrive)(hk__sim *w, struct hk__sim_timed *self, bool gone);
 };
 
 /* An event to be told, in a ring with others. */
@@ -82,6 +87,11 @@ struct hk__sim {
     struct hk__sim_news news; /* head of the ring */
     uint32_t news_count;
     struct hk__sim_operation *operations; /* under way */
+
+    struct hk__sim_file **files; /* by number, less the first */
+    size_t file_room, file_low;  /* below low all are taken */
+    struct hk__sim_file *bound;  /* sockets with a name */
+    uint16_t port;               /* given out last */
 
     uint64_t random[HK__SITES]; /* streams */
     struct hk__sim_pct {
@@ -118,6 +128,12 @@ void hk__sim_send(hk__sim *w, struct hk__sim_timed *timed, int64_t delay);
 /* Told by one of the next waits, once. */
 void hk__sim_tell(hk__sim *w, struct hk__sim_news *news);
 void hk__sim_untell(hk__sim *w, struct hk__sim_news *news);
+
+/* sim_file.c */
+int hk__sim_watch(hk__world *world, int fd, unsigned directions, hk__ticket ticket);
+void hk__sim_unwatch(hk__world *world, int fd, hk__ticket ticket);
+int64_t hk__sim_direct(hk__world *world, hk__direct *d);
+void hk__sim_files_clear(hk__sim *w);
 
 void hk__sim_choose_begin(hk__sim *w);
 uint32_t hk__sim_choose(hk__world *world, const hk__choice *choice);

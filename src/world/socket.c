@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The direct calls that make and name sockets. None of them waits.
+/* The direct calls that make and name sockets, and pipes. None of them waits.
  *
  * The file of a local socket outlives who listened on it, and a new server finds it in its place.
  * Whether somebody still listens is known only by connecting: where that is refused, the file may
@@ -8,6 +8,7 @@
 #include "world/world.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static int64_t call(hk__direct *d)
     case HK__DIRECT_OPTION:
         return setsockopt(d->fd, d->flags, d->count, d->vector->iov_base,
                           (socklen_t)d->vector->iov_len);
+    case HK__DIRECT_PIPE: return pipe2(d->extra, O_CLOEXEC | O_NONBLOCK);
     case HK__DIRECT_NAME:
         return d->flags ? getpeername(d->fd, d->address, d->address_size)
                         : getsockname(d->fd, d->address, d->address_size);

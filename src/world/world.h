@@ -60,6 +60,7 @@ enum hk__direct_kind {
     HK__DIRECT_BIND,
     HK__DIRECT_LISTEN, /* flags: backlog */
     HK__DIRECT_OPTION, /* setsockopt: flags: level, count: option, vector: one, its value */
+    HK__DIRECT_PIPE,   /* extra: int[2]: the end to read, the end to write; as SOCKET */
     HK__DIRECT_NAME,   /* flags 0: getsockname, 1: getpeername; address, address_size */
     HK__DIRECT_PREAD,  /* vector, count, offset; -ESPIPE */
     HK__DIRECT_PWRITE, /* likewise */
