@@ -27,7 +27,8 @@ extern const struct bench bench_send, bench_yield_2, bench_yield_1000, bench_yie
     bench_call, bench_timer, bench_spawn, bench_parked, bench_stackless, bench_echo_syscalls,
     bench_echo_1_64, bench_echo_1_4096, bench_echo_64_64, bench_echo_64_4096, bench_echo_1000_64,
     bench_echo_1000_4096, bench_echo_10000_64, bench_echo_10000_4096, bench_spin, bench_accept,
-    bench_file_cached, bench_file_direct, bench_http;
+    bench_file_cached, bench_file_direct, bench_http, bench_channel, bench_scope, bench_cancel,
+    bench_cancel_stackless, bench_sim;
 
 /* A row as it was measured. NAN: none. */
 struct bench_value {
@@ -54,6 +55,8 @@ int64_t bench_cpu_now(void); /* ns of the processor that this thread has had */
 void bench_sort(double *values, int count);
 double bench_median(double *values, int count); /* sorts them */
 uint64_t bench_mix(uint64_t hash, uint64_t value);
+/* So many of those that are wanted fit into memory: the machine may be small. */
+long bench_fitting(long wanted, double bytes_each);
 
 /* Does the work `count` times. Returns the ns it took. */
 typedef int64_t bench_work(long count, uint64_t *ret_hash);
@@ -65,6 +68,8 @@ struct bench_race {
     double ratio[BENCH_CONTENDERS]; /* the first against this one, median of the rounds */
     uint64_t hash[BENCH_CONTENDERS];
 };
+
+extern int bench_rounds; /* of a race: where one is long, fewer will do */
 
 /* Has the contenders run by turns. A contender that is NULL is left out. */
 void bench_run_race(bench_work *const *work, int contenders, long count, struct bench_race *ret);

@@ -14,6 +14,8 @@
 
 enum { ROUNDS = 101 };
 
+int bench_rounds = ROUNDS;
+
 static int64_t read_clock(clockid_t clock)
 {
     struct timespec t;
@@ -48,10 +50,24 @@ uint64_t bench_mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
+long bench_fitting(long wanted, double bytes_each)
+{
+    double kib = 0;
+    char line[128];
+    FILE *file = fopen("/proc/meminfo", "r");
+    if (!file) return wanted;
+    while (kib == 0 && fgets(line, sizeof line, file)) sscanf(line, "MemAvailable: %lf", &kib);
+    fclose(file);
+    long fits = (long)(kib * 1024 * 0.7 / bytes_each);
+    if (fits >= wanted) return wanted;
+    bench_say("memory for %ld tasks instead of %ld", fits, wanted);
+    return fits;
+}
+
 void bench_run_race(bench_work *const *work, int contenders, long count, struct bench_race *ret)
 {
     double ns[BENCH_CONTENDERS][ROUNDS], ratio[BENCH_CONTENDERS][ROUNDS];
-    int rounds = bench_quick ? 1 : ROUNDS;
+    int rounds = bench_quick ? 1 : bench_rounds;
     *ret = (struct bench_race){ 0 };
     for (int round = bench_quick ? 0 : -1; round < rounds; round++) { /* one to warm up */
         for (int i = 0; i < contenders; i++) {

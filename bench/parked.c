@@ -53,20 +53,6 @@ static struct memory difference(struct memory before)
                             now.page_table_kib - before.page_table_kib, now.maps - before.maps };
 }
 
-/* What fits: the machine may be small. */
-static long fitting(long wanted, double bytes_each)
-{
-    char text[4096];
-    FILE *file = fopen("/proc/meminfo", "r");
-    if (!file) return wanted;
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    long fits = (long)(kib_of(text, "\nMemAvailable:") * 1024 * 0.7 / bytes_each);
-    if (fits >= wanted) return wanted;
-    bench_say("memory for %ld tasks instead of %ld", fits, wanted);
-    return fits;
-}
-
 static void emit(const char *name, double value, double floor, uint64_t hash)
 {
     struct bench_value row = { .value = value,
@@ -108,7 +94,7 @@ static struct memory floor_of(long count)
 
 static void *measure(void *arg)
 {
-    tasks = bench_quick ? 1000 : fitting(1000000, 4500);
+    tasks = bench_quick ? 1000 : bench_fitting(1000000, 4500);
     struct memory floor = floor_of(tasks), before = memory_now();
     for (long i = 0; i < tasks; i++)
         if (hk_spawn(HK_ROOT, task, NULL) < 0) bench_fail("no memory for task %ld", i);
@@ -156,7 +142,7 @@ static hk_step step(hk_coro *co, void *in)
 
 static void *measure_stackless(void *arg)
 {
-    tasks = bench_quick ? 1000 : fitting(10000000, 300);
+    tasks = bench_quick ? 1000 : bench_fitting(10000000, 300);
     struct memory before = memory_now();
     size_t bytes = (size_t)tasks * sizeof(struct frame);
     struct frame *frames = mmap(NULL, bytes, PROT_READ | PROT_WRITE,

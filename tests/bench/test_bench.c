@@ -40,5 +40,7 @@ TEST(benches_do_their_work, .seconds = 60)
     if (!CHECK_EQ(status, 0)) printf("%s\n", text);
     CHECK(strstr(text, "send_yield "));
     CHECK(strstr(text, "echo_epoll_1000_64 "));
+    CHECK(strstr(text, "cancel_million "));
+    CHECK(strstr(text, "virtual_10_days "));
     CHECK(!strstr(text, "not as the floor"));
 }
