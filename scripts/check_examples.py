@@ -20,7 +20,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
-import examples_net  # its tests register themselves
+import examples_api  # their tests register themselves
+import examples_net
 import exampleslib
 from exampleslib import (BUILD, FACTOR, HERE, ROOT, SECONDS, WRAPPER, Problem, Program, client,
                          curl, current, equal, example, match, nc, read_all, run, test, tests,
@@ -813,20 +814,6 @@ def installed_and_used():
                       "int main(void) { return hk_dns_start(NULL) < 0; }\n")
             equal(use(source, "hocket-dns")[0], 0, "with hocket-dns")
             equal(use(source, "--static", "hocket-dns")[0], 0, "with hocket-dns, static")
-
-
-# ---- The programs by which the interface was designed ----
-
-@test
-def api_programs():
-    with open(os.path.join(ROOT, "tests/transcripts/appendix_a.txt"), encoding="utf-8") as file:
-        transcript = file.read()
-    equal(example("tests/api/api_scheduler"), transcript, "p02")
-    equal(example("tests/api/api_foobar"), re.sub("Task . terminated\n", "", transcript), "p01")
-    equal(example("tests/api/api_pipeline"), "python is nice\n" + "swig and python\n" * 2, "p03")
-    equal(example("tests/api/api_embed"), "child 0\nchild 1\nchild 2\nparent 0 7\nparent ends\n"
-          "the loop ends\n", "p12")
-    equal(example("tests/api/api_select"), "item 1\nitem 2\nitem 3\nserved: 0\n", "p07")
 
 
 # ---- hash ----

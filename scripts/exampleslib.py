@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What the tests of the examples share (check_examples.py, examples_net.py): running programs and
+"""What the tests of the examples share (check_examples.py, examples_*.py): running programs and
 talking to them. BUILD, WRAPPER and TIME_FACTOR come from the environment."""
 import os
 import re
