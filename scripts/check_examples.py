@@ -22,6 +22,7 @@ from html.parser import HTMLParser
 
 import examples_api  # their tests register themselves
 import examples_net
+import examples_tasks
 import exampleslib
 from exampleslib import (BUILD, FACTOR, HERE, ROOT, SECONDS, WRAPPER, Problem, Program, client,
                          curl, current, equal, example, match, nc, read_all, run, test, tests,
