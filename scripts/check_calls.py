@@ -11,7 +11,8 @@ from checklib import Finding
 
 LISTS = ("src/calls/calls.def", "src/sync/sync.def")
 PAGE = "docs/calls.md"
-ENTRY = re.compile(r'^HK__CALL_DEF\((\w+), (\w+), (\w+), (\w+),\s*"([^"]*)"\)', re.M)
+ENTRY = re.compile(r'^HK__CALL_(?:DEF|OWNED)\((\w+), (\w+),(?: \w+,)+\s+(\w+),\s*"([^"]*)"\)',
+                   re.M)
 
 HEAD = """# The built-in system calls
 
@@ -35,7 +36,7 @@ def lists(root):
 
 def page(text):
     rows = []
-    for name, abort, _, flags, summary in ENTRY.findall(text):
+    for name, abort, flags, summary in ENTRY.findall(text):
         waits = "no" if abort == "NULL" else "yes"
         refused = "no" if "HK_CALL_NO_REFUSAL" in flags else "yes"
         rows.append("| %s | %s | %s | %s |\n" % (name, summary, waits, refused))

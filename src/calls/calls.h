@@ -14,8 +14,10 @@
 #define HK__CALL_DEF(name, ...) \
     extern const hk_call_type hk__##name##_type; \
     void hk__##name##_handle(hk_call *call);
+#define HK__CALL_OWNED HK__CALL_DEF
 #include "calls/calls.def"
 #undef HK__CALL_DEF
+#undef HK__CALL_OWNED
 
 /* Of objects that tasks synchronise with: src/sync. */
 int hk__chan_send_abort(hk_call *call);
@@ -36,6 +38,7 @@ int hk__sleep_describe(const hk_call *call, char *buf, size_t size);
 int hk__wait_abort(hk_call *call);
 int hk__start_abort(hk_call *call);
 int hk__wait_describe(const hk_call *call, char *buf, size_t size);
+int64_t hk__wait_owner(const hk_call *call);
 
 /* io.c: what all hk_io_call have in common. */
 int hk__io_abort(hk_call *call);
@@ -76,7 +79,6 @@ int hk__accept_describe(const hk_call *call, char *buf, size_t size);
 void hk__accept_resume(hk_sched *s);
 int hk__connect_abort(hk_call *call);
 int hk__connect_describe(const hk_call *call, char *buf, size_t size);
-int hk__join_abort(hk_call *call);
 int hk__signals_abort(hk_call *call);
 int hk__signals_describe(const hk_call *call, char *buf, size_t size);
 int hk__proc_wait_abort(hk_call *call);

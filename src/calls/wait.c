@@ -11,13 +11,12 @@
 
 static hk_wait_call *wait_of(const hk_call *call) { return HK_CONTAINER(call, hk_wait_call, call); }
 
-/* Whether task t waits, directly or through others, for `who`. */
+/* Whether task t waits, directly or through others, for `who`. Among the others there may be rings,
+ * of locks that are taken crosswise. */
 static bool waits_for(const hk_sched *s, const hk_coro *t, const hk_coro *who)
 {
-    while (t != NULL && t != who)
-        t = t->call != NULL && t->call->type == &hk__wait_type
-                ? hk__task_find(s, wait_of(t->call)->tid)
-                : NULL;
+    for (uint32_t most = s->live; t != NULL && t != who && most > 0; most--)
+        t = hk__task_owner(s, t);
     return t == who;
 }
 
@@ -51,14 +50,7 @@ int hk__wait_abort(hk_call *call)
     return HK_ABORTED;
 }
 
-/* join: of a helper that works with its caller's memory. It has been killed, so its end is near. */
-void hk__join_handle(hk_call *call) { hk__wait_handle(call); }
-
-int hk__join_abort(hk_call *call)
-{
-    (void)call;
-    return HK_ABORT_LATER;
-}
+int64_t hk__wait_owner(const hk_call *call) { return wait_of(call)->tid; }
 
 int hk__wait_describe(const hk_call *call, char *buf, size_t size)
 {

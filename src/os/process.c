@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Child processes: started, signalled, left, and run to their end. */
+#include <hocket/group.h>
 #include <hocket/process.h>
 
 #include "calls/calls.h"
@@ -111,8 +112,7 @@ void hk_proc_leave(hk_proc *p)
 /* ---- run ----
  *
  * One task feeds it and one collects while the caller waits for its end. Both work with what is the
- * caller's, so it never goes without them: killed, they let go at once, and it waits for that even
- * where it is killed itself. */
+ * caller's, so it never goes without them: cancelled, they let go at once. */
 
 struct feeding {
     int fd;
@@ -165,24 +165,16 @@ static void collect_rest(struct collection *c)
     }
 }
 
-static void end_helper(hk_tid tid)
-{
-    hk_wait_call join;
-    if (tid <= 0 || hk_task_kill(tid) <= 0) return;
-    hk_task_wait_prepare(&join, tid, NULL);
-    join.call.type = &hk__join_type;
-    hk_trap(&join.call);
-}
-
 static int attend(hk_proc *p, struct collection *c, const void *in, size_t in_size, int *ret_status)
 {
-    hk_tid feeder = 0, collector = 0;
-    if (p->in >= 0) feeder = hk_go(HK_ROOT, feed, hk_fd_take(&p->in), in, in_size);
-    if (p->out >= 0 && feeder >= 0) collector = hk_spawn(HK_ROOT, collect, c);
-    int r = feeder < 0 ? (int)feeder : collector < 0 ? (int)collector : hk_proc_wait(p, ret_status);
-    end_helper(feeder);
-    end_helper(collector);
-    if (r < 0) return r;
+    HK_GROUP(helpers, NULL);
+    hk_tid r = 0;
+    if (p->in >= 0) r = hk_go(&helpers, feed, hk_fd_take(&p->in), in, in_size);
+    if (p->out >= 0 && r >= 0) r = hk_spawn(&helpers, collect, c);
+    if (r >= 0) r = hk_proc_wait(p, ret_status);
+    if (r == 0) hk_group_cancel(&helpers, "the process has ended");
+    r = hk_group_close(&helpers, r);
+    if (r < 0) return (int)r;
     if (p->out >= 0) collect_rest(c);
     return c->error;
 }

@@ -209,6 +209,23 @@ int hk__group_describe(const hk_call *call, char *buf, size_t size)
                     g->live + g->daemons == 1 ? "" : "s", g->scope.file, g->scope.line);
 }
 
+/* Daemons are ended by the close itself, when all others have. Room is anybody's to make. */
+hk_coro *hk__group_needed(const hk_call *call, const hk_coro *last)
+{
+    const hk_group *g = HK_CONTAINER(call, hk_sync_call, call)->object;
+    if (call->type == &hk__group_room_type && g->live != 1) return NULL;
+    hk_coro *t = last != NULL ? last->next : g->first;
+    while (t != NULL && is_daemon(t) && g->live > 0) t = t->next;
+    return t;
+}
+
+/* Of several children none is the owner. */
+int64_t hk__group_owner(const hk_call *call)
+{
+    const hk_coro *one = hk__group_needed(call, NULL);
+    return one != NULL && hk__group_needed(call, one) == NULL ? one->tid : 0;
+}
+
 /* ---- waiting ---- */
 
 /* Whether a task is in a group, or below one that is. */

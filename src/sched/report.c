@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a scheduler can tell of its tasks: the table, for programs and for people, and the stack of
- * one that would not end. */
+ * one that would not end. Who waits for whom in a ring: cycle.c. */
 #include "sched/sched.h"
 
 #include "base/say.h"
@@ -36,16 +36,29 @@ size_t hk_sched_tasks(hk_sched *s, hk_task_info *ret_list, size_t max)
     return s->live;
 }
 
+/* By its name, or by where it was opened; "" of HK_ROOT. */
+static void name_group(const hk_group *g, char *buf, size_t size)
+{
+    *buf = '\0';
+    if (g == &((const hk_sched *)g->scope.sched)->root) return;
+    if (g->name != NULL)
+        snprintf(buf, size, ", in group %s", g->name);
+    else
+        snprintf(buf, size, ", in the group of %s:%d", g->scope.file, g->scope.line);
+}
+
 static void say_task(const hk_sched *s, const hk_coro *t)
 {
     hk_task_info info;
+    char group[80];
     fill(s, t, &info);
+    name_group(t->group, group, sizeof group);
     if (t->call == NULL)
-        hk__say("  task %-6lld %-20s %s%s", (long long)info.tid, info.name, info.state,
-                info.killed ? ", killed" : "");
+        hk__say("  task %-6lld %-20s %s%s%s", (long long)info.tid, info.name, info.state,
+                info.killed ? ", killed" : "", group);
     else
-        hk__say("  task %-6lld %-20s waiting for %s, %.3f s%s", (long long)info.tid, info.name,
-                info.waits, (double)info.waited / 1e9, info.killed ? ", killed" : "");
+        hk__say("  task %-6lld %-20s waiting for %s, %.3f s%s%s", (long long)info.tid, info.name,
+                info.waits, (double)info.waited / 1e9, info.killed ? ", killed" : "", group);
 }
 
 void hk__report_tasks(hk_sched *s, const char *title)
@@ -56,6 +69,7 @@ void hk__report_tasks(hk_sched *s, const char *title)
     for (const hk_coro *t = NULL; n < SHOWN && (t = hk__task_after(s, t)) != NULL; n++)
         say_task(s, t);
     if (s->live > n) hk__say("  and %zu more", s->live - n);
+    hk__report_cycles(s);
 }
 
 void hk_sched_print(hk_sched *s)

@@ -183,6 +183,8 @@ void hk__task_kill(hk_coro *task);
 void hk__task_kill_all(hk_sched *s); /* youngest first; nobody is born any more */
 /* All tasks: of the groups in order of opening, oldest first; from NULL to NULL. */
 hk_coro *hk__task_after(const hk_sched *s, const hk_coro *t);
+/* The task without which t's call cannot go on, so far as that is known. */
+hk_coro *hk__task_owner(const hk_sched *s, const hk_coro *t);
 /* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the
  * caller's. */
 void hk__task_finish(hk_coro *task, void *value);
@@ -261,6 +263,9 @@ void hk__group_wait_handle(hk_call *call);
 int hk__group_abort(hk_call *call);
 int hk__group_close_abort(hk_call *call);
 int hk__group_describe(const hk_call *call, char *buf, size_t size);
+int64_t hk__group_owner(const hk_call *call);
+/* All tasks that must end before it can go on: from NULL to NULL. */
+hk_coro *hk__group_needed(const hk_call *call, const hk_coro *last);
 /* HK_ROOT, of a scheduler without tasks. */
 void hk__group_open_root(hk_sched *s);
 /* Whether it may get one more child now: waits for room. 0 or -errno. */
@@ -387,9 +392,10 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task)
     if (HK__UNLIKELY(!s->running)) hk__inbox_wake(s);
 }
 
-/* report.c */
+/* report.c. Tasks, and cycles of them. */
 void hk__report_tasks(hk_sched *s, const char *title);
 void hk__report_stuck(const hk_coro *task); /* with its stack */
+void hk__report_cycles(const hk_sched *s);  /* cycle.c */
 void hk__report_call(const hk_call *call, char *buf, size_t size);
 
 /* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not

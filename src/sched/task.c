@@ -124,6 +124,13 @@ hk_coro *hk__task_find(const hk_sched *s, hk_tid tid)
     return t != NULL && t->tid == tid ? t : NULL;
 }
 
+hk_coro *hk__task_owner(const hk_sched *s, const hk_coro *t)
+{
+    const hk_call *call = t->call;
+    if (call == NULL || call->type->owner == NULL) return NULL;
+    return hk__task_find(s, call->type->owner(call));
+}
+
 hk_tid hk_task_self(void)
 {
     const hk_coro *t = hk__task_here();
