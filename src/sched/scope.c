@@ -225,7 +225,7 @@ void hk__scope_end(hk_scope *s)
     s->owner = NULL;
     if (owner->state == HK__SCOPED && (s->outer == NULL || s->outer->owner != owner))
         owner->state = HK__RUNNING;
-    if (HK__UNLIKELY(strand->state == HK__TASK_MARKED)) {
+    if (HK__UNLIKELY(strand->state == HK__TASK_MARKED || s->is & HK__SHIELD)) {
         unsigned force = hk__strand_force(strand);
         mark(strand, force);
     }

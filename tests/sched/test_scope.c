@@ -36,6 +36,24 @@ static void *shielded(void *arg)
 
 TEST(a_shield_hides_the_cancel_outside) { CHECK_EQ(hk_run(shielded, NULL, NULL), 0); }
 
+static void *left_shielded(void *arg)
+{
+    (void)arg;
+    HK_SCOPE(outer, HK_FOREVER);
+    HK_SCOPE(inner, HK_FOREVER);
+    hk_scope_shield(&inner, true);
+    hk_scope_cancel(&outer, "while the shield is on");
+    CHECK_EQ(hk_sleep(1), 0);
+    hk_scope_close(&inner, 0);
+    CHECK_EQ(hk_sleep(1), -ECANCELED);
+    return NULL;
+}
+
+TEST(what_a_shield_has_hidden_counts_when_its_scope_is_closed)
+{
+    CHECK_EQ(hk_run(left_shielded, NULL, NULL), 0);
+}
+
 static void *gen(void *arg)
 {
     HK_SCOPE(own, HK_FOREVER);
