@@ -45,6 +45,7 @@ struct hk_group {
     hk_coro *first, *last; /* children, in order of creation */
     uint32_t live;         /* of them, those that the close waits for */
     uint32_t daemons;      /* and those that it ends */
+    uint32_t promised;     /* room that was given to spawns which are not yet done */
     uint32_t limit;
     uint8_t policy;
     uint8_t force; /* what is in force for its children: HK__CANCELLED ... */

@@ -134,21 +134,40 @@ static void judge(hk_group *g, const hk_coro *t, void *value, bool cancelled, bo
 
 static void close_over(hk_sync_call *close);
 
-/* Somebody may go on: who waits for the last child, or for room. */
+/* Children that the close waits for, those included that are about to be born. */
+static uint32_t expected(const hk_group *g) { return g->live + g->promised; }
+
+/* Room goes to those who wait for it, in order, and is promised to them: else somebody else could
+ * take it, or the group be closed, before that task runs. */
+static void give_room(hk_group *g)
+{
+    hk_sync_call *w = g->waiters.first;
+    while (w != NULL && expected(g) < g->limit) {
+        hk_sync_call *next = w->next != g->waiters.first ? w->next : NULL;
+        if (w->call.type == &hk__group_room_type) {
+            hk__queue_remove(&g->waiters, w);
+            g->promised++;
+            hk_call_complete(&w->call, 0);
+        }
+        w = next;
+    }
+}
+
+/* Somebody may go on: who waits for room, or for the last child. */
 static void tell_waiters(hk_group *g)
 {
-    if (g->closing && g->live == 0 && g->daemons > 0) cancel_for(g, -1, "only daemons are left");
+    give_room(g);
+    if (expected(g) > 0) return;
+    if (g->closing && g->daemons > 0) cancel_for(g, -1, "only daemons are left");
     for (hk_sync_call *w = g->waiters.first, *next; w != NULL; w = next) {
         next = w->next != g->waiters.first ? w->next : NULL;
         const bool closes = w->call.type == &hk__group_close_type;
-        const bool room = w->call.type == &hk__group_room_type && g->live < g->limit;
-        if (!room && (g->live > 0 || (closes && g->daemons > 0))) continue;
+        if (closes && g->daemons > 0) continue;
         hk__queue_remove(&g->waiters, w);
         if (closes)
             close_over(w);
         else
             hk_call_complete(&w->call, 0);
-        if (room) return;
     }
 }
 
@@ -166,10 +185,12 @@ void hk__group_room_handle(hk_call *call)
 {
     hk_sync_call *wait = HK_CONTAINER(call, hk_sync_call, call);
     hk_group *g = wait->object;
-    if (g->live < g->limit)
+    if (expected(g) < g->limit) {
+        g->promised++;
         hk_call_complete(call, 0);
-    else
+    } else {
         hk__queue_push(&g->waiters, wait);
+    }
 }
 
 static void wait_prepare(hk_sync_call *wait, const hk_call_type *type, hk_group *g)
@@ -182,13 +203,20 @@ int hk__group_admit(hk_group *g)
 {
     if (!is_open(g)) return -EPIPE;
     if (sched_of(g) != hk__here.sched) return -EPERM;
-    if (HK__UNLIKELY(g->limit != 0 && g->live >= g->limit)) {
+    if (HK__UNLIKELY(g->limit != 0 && expected(g) >= g->limit)) {
         if (hk__here.self->leaf == NULL) return -EAGAIN;
         hk_sync_call wait;
         wait_prepare(&wait, &hk__group_room_type, g);
-        return (int)hk_trap(&wait.call);
+        intptr_t r = hk_trap(&wait.call);
+        return r < 0 ? (int)r : 1;
     }
     return 0;
+}
+
+void hk__group_keep(hk_group *g)
+{
+    g->promised--;
+    if (g->waiters.first != NULL) tell_waiters(g); /* where no child was born after all */
 }
 
 int hk__group_abort(hk_call *call)
@@ -244,7 +272,7 @@ void hk__group_wait_handle(hk_call *call)
         hk_call_complete(call, -EPIPE);
     else if (s != NULL && is_below(call->task, g))
         hk_call_complete(call, -EDEADLK);
-    else if (g->live == 0)
+    else if (expected(g) == 0)
         hk_call_complete(call, 0);
     else
         hk__queue_push(&g->waiters, wait);
@@ -308,8 +336,8 @@ void hk__group_close_handle(hk_call *call)
     hk_group *g = close->object;
     close->number = judge_body(g, close->number);
     g->closing = true;
-    if (g->live == 0 && g->daemons > 0) cancel_for(g, -1, "only daemons are left");
-    if (g->live + g->daemons == 0)
+    if (expected(g) == 0 && g->daemons > 0) cancel_for(g, -1, "only daemons are left");
+    if (expected(g) + g->daemons == 0)
         close_over(close);
     else
         hk__queue_push(&g->waiters, close);
@@ -335,7 +363,7 @@ intptr_t hk_group_close(hk_group *g, intptr_t result)
 {
     hk_sync_call close;
     hk_group_close_prepare(&close, g, result);
-    if (g->first == NULL) {
+    if (g->first == NULL && g->promised == 0) {
         close.call.state = HK__CALL_HANDLING;
         hk__group_close_handle(&close.call);
         return close.call.result;

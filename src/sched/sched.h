@@ -268,8 +268,10 @@ int64_t hk__group_owner(const hk_call *call);
 hk_coro *hk__group_needed(const hk_call *call, const hk_coro *last);
 /* HK_ROOT, of a scheduler without tasks. */
 void hk__group_open_root(hk_sched *s);
-/* Whether it may get one more child now: waits for room. 0 or -errno. */
+/* Whether it may get one more child now: waits for room. 0; 1: it has waited, and room is promised,
+ * until hk__group_keep says that the child is born, or will not be; -errno. */
 int hk__group_admit(hk_group *g);
+void hk__group_keep(hk_group *g);
 /* It lay on a stack that is dropped; it has no children. */
 void hk__group_drop(hk_group *g);
 /* A child is born, has ended (told: somebody else knows of its failure). */

@@ -95,9 +95,13 @@ hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options
 {
     if (options == NULL) options = &default_options;
     int r = admit(&g);
-    if (r == 0) return hk__task_spawn(here(), g, fn, arg, options);
-    if (options->arg_release != NULL) options->arg_release(arg);
-    return r;
+    if (r < 0) {
+        if (options->arg_release != NULL) options->arg_release(arg);
+        return r;
+    }
+    hk_tid tid = hk__task_spawn(here(), g, fn, arg, options);
+    if (HK__UNLIKELY(r > 0)) hk__group_keep(g);
+    return tid;
 }
 
 hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg) { return hk_spawn_with(g, fn, arg, NULL); }
@@ -107,12 +111,15 @@ hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
     if (co == NULL || co->state != HK__CREATED || co->leaf != NULL)
         hk__misuse("hk_spawn_stackless takes a coroutine fresh from hk_stackless_init");
     int r = admit(&g);
-    if (r == 0) r = reserve(here());
+    const bool promised = r > 0;
+    if (r >= 0) r = reserve(here());
     if (r == 0) r = inherit(co);
-    if (r == 0) return enrol(here(), g, co, name);
+    hk_tid tid = r < 0 ? r : enrol(here(), g, co, name);
+    if (HK__UNLIKELY(promised)) hk__group_keep(g);
+    if (tid > 0) return tid;
     co->state = HK__FINISHED;
     if (co->at.stackless.release != NULL) co->at.stackless.release(co);
-    return r;
+    return tid;
 }
 
 /* ---- the number ---- */

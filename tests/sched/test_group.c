@@ -132,3 +132,68 @@ static void *started_main(void *arg)
 }
 
 TEST(start_waits_until_the_child_says_so) { CHECK_EQ(hk_run(started_main, NULL, NULL), 0); }
+
+/* ---- room ---- */
+
+static struct {
+    hk_group *group;
+    int live, most, ran;
+} room;
+
+static void *lives(void *arg)
+{
+    room.ran++;
+    if (++room.live > room.most) room.most = room.live;
+    hk_sleep(hk_num(arg));
+    room.live--;
+    return NULL;
+}
+
+static void *spawns_one(void *arg)
+{
+    return hk_spawn(room.group, lives, hk_val(1)) > 0 ? arg : hk_val(-EPROTO);
+}
+
+/* The room that one task has waited for is free, and another asks for it before that task runs. */
+static void *room_main(void *arg)
+{
+    (void)arg;
+    hk_group_options options = { .limit = 2 };
+    HK_GROUP(g, &options);
+    room.group = &g;
+    hk_spawn(HK_ROOT, spawns_one, NULL);
+    hk_spawn(&g, lives, hk_val(HK_US(1)));
+    hk_spawn(&g, lives, hk_val(0));
+    hk_sched_yield();
+    hk_sched_yield();
+    CHECK(hk_spawn(&g, lives, hk_val(1)) > 0);
+    return hk_val(hk_group_close(&g, 0));
+}
+
+TEST(room_goes_to_whom_it_was_given)
+{
+    CHECK_EQ(hk_run(room_main, NULL, NULL), 0);
+    CHECK_EQ(room.ran, 4);
+    CHECK_EQ(room.most, 2);
+}
+
+/* Its last child gone, a group that is being closed waits for a spawn that has waited for room. */
+static void *close_main(void *arg)
+{
+    (void)arg;
+    hk_group_options options = { .limit = 1 };
+    HK_GROUP(g, &options);
+    room.group = &g;
+    hk_spawn(&g, lives, hk_val(HK_US(1)));
+    hk_tid spawner = hk_spawn(HK_ROOT, spawns_one, NULL);
+    intptr_t r = hk_group_close(&g, 0);
+    CHECK_EQ(room.ran, 2);
+    CHECK_EQ(room.live, 0);
+    hk_task_wait(spawner, NULL);
+    return hk_val(r);
+}
+
+TEST(a_close_waits_for_a_spawn_that_waits_for_room)
+{
+    CHECK_EQ(hk_run(close_main, NULL, NULL), 0);
+}
