@@ -193,7 +193,4 @@ static void *close_main(void *arg)
     return hk_val(r);
 }
 
-TEST(a_close_waits_for_a_spawn_that_waits_for_room)
-{
-    CHECK_EQ(hk_run(close_main, NULL, NULL), 0);
-}
+TEST(a_close_waits_for_a_spawn_that_waits_for_room) { CHECK_EQ(hk_run(close_main, NULL, NULL), 0); }

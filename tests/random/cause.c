@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may still wait, looked up anew each time: the scopes around a task, up to a shield; whether
+ * it was killed; then those around its group. And what the end of a task does to its group, and
+ * what the close of that says. */
+#include "random/random.h"
+
+#include <errno.h>
+
+static unsigned own_of(const struct scope *s) { return s->own | (s->cancelled ? CUT : 0); }
+
+static unsigned cause_from(const struct task *t, const struct scope *s)
+{
+    unsigned cause = 0, mask = CUT | STOP | NO_WAIT | SOFT;
+    for (;;) {
+        for (; s != NULL; s = s->outer) {
+            cause |= own_of(s) & mask;
+            if (s->shield) return cause;
+        }
+        if (t->killed) cause |= CUT;
+        s = t->base;
+        if (s == NULL) return cause;
+        t = s->owner;
+        mask &= ~(unsigned)SOFT;
+    }
+}
+
+unsigned cause_of(const struct task *t) { return cause_from(t, t->top); }
+
+int refusal_of(unsigned cause)
+{
+    if (cause & CUT) return -ECANCELED;
+    return (cause & (STOP | SOFT)) == (STOP | SOFT) ? -ESHUTDOWN : 0;
+}
+
+bool caused_by(const struct scope *s)
+{
+    if (!(own_of(s) & (CUT | NO_WAIT))) return false;
+    return s->shield || !(cause_from(s->owner, s->outer) & (CUT | NO_WAIT));
+}
+
+/* ---- deadlines ---- */
+
+void cancel_scope(struct scope *s) { s->cancelled = true; }
+
+void age(struct run *run)
+{
+    const int64_t now = hk_now();
+    for (int i = 0; i < run->program->scopes; i++) {
+        struct scope *s = &run->scope[i];
+        if (!s->open || s->cancelled) continue;
+        if (s->deadline <= now) s->cancelled = s->expired = true;
+        if (s->grace_end <= now) s->cancelled = true;
+    }
+}
+
+void move_deadline(struct scope *s, int64_t timeout)
+{
+    s->deadline = INT64_MAX;
+    if (timeout != 0) s->own &= ~(unsigned)NO_WAIT;
+    if (s->cancelled || timeout == HK_FOREVER) return;
+    if (timeout == 0)
+        s->own |= NO_WAIT;
+    else if (timeout < 0)
+        s->cancelled = s->expired = true;
+    else
+        s->deadline = hk_now() + timeout;
+}
+
+void open_scope(struct run *run, struct task *t, struct scope *s, int64_t timeout)
+{
+    (void)run;
+    s->outer = t->top;
+    s->owner = t;
+    s->grace_end = INT64_MAX;
+    s->open = true;
+    t->top = s;
+    move_deadline(s, timeout);
+}
+
+intptr_t scope_result(const struct scope *s, intptr_t result)
+{
+    const bool ours = s->expired || s->own & NO_WAIT;
+    return result == -ECANCELED && ours && caused_by(s) ? -ETIMEDOUT : result;
+}
+
+/* ---- groups ---- */
+
+static intptr_t verdict(const struct scope *g)
+{
+    const bool expired = g->expired && caused_by(g);
+    if (g->policy == OP_first && g->result >= 0 && g->cancelled && !expired) return g->result;
+    if (expired && g->cut) return -ETIMEDOUT;
+    if (g->error != 0) return g->error;
+    return g->cut && !caused_by(g) ? -ECANCELED : g->result;
+}
+
+static struct task *closer_of(struct run *run, const struct scope *g)
+{
+    struct task *t = g->owner;
+    (void)run;
+    return g->is_closing && t->wait.active && !t->wait.decided ? t : NULL;
+}
+
+/* A child has ended, or the close begins. */
+static void group_moves(struct run *run, struct scope *g)
+{
+    if (g->is_closing && g->live == 0 && g->daemons > 0) cancel_scope(g);
+    for (int i = 0; g->live == 0 && i < run->program->tasks; i++) {
+        struct task *t = &run->task[i];
+        if (t->wait.active && t->wait.op == OP_gwait && !t->wait.decided &&
+            &run->scope[t->wait.object] == g)
+            decide(&t->wait, 0);
+    }
+    struct task *closer = closer_of(run, g);
+    if (closer == NULL || g->live + g->daemons > 0) return;
+    decide(&closer->wait, verdict(g));
+    g->open = false;
+    closer->top = g->outer;
+}
+
+void group_close_begins(struct run *run, struct scope *g, struct task *t, intptr_t result)
+{
+    g->result = result;
+    g->is_closing = true;
+    if (result == -ECANCELED && caused_by(g)) {
+        g->cut = true;
+        g->result = 0;
+    } else if (result == -ESHUTDOWN && g->own & STOP) {
+        g->result = 0;
+    } else if (result < 0) {
+        cancel_scope(g);
+        if (g->error == 0) g->error = (int)result;
+    }
+    t->wait.result = 0;
+    group_moves(run, g);
+}
+
+/* What the end of a child means for the others. */
+static void judge(struct scope *g, const struct task *t, intptr_t value, bool cancelled)
+{
+    const bool stopped = value == -ESHUTDOWN && cause_from(g->owner, g) & STOP;
+    if (cancelled && !t->killed) g->cut = true;
+    if (value < 0 && !cancelled && !stopped) {
+        g->failures++;
+        if (g->policy != OP_alone && g->error == 0) g->error = (int)value;
+        if (g->policy == OP_all) cancel_scope(g);
+    } else if (g->policy == OP_first && value >= 0) {
+        cancel_scope(g);
+    }
+    if (g->policy == OP_any && !cancelled) cancel_scope(g);
+}
+
+void task_ends(struct run *run, struct task *t, intptr_t value)
+{
+    if (t->ended) {
+        random_fail("task %d ended twice", t->id);
+        return;
+    }
+    const bool cancelled = value == -ECANCELED && cause_of(t) & CUT;
+    t->ended = true;
+    t->value = value;
+    for (int i = 0; i < run->program->tasks; i++) {
+        struct task *other = &run->task[i];
+        if (other->wait.active && !other->wait.decided && other->wait.op == OP_join &&
+            other->wait.object == t->id)
+            decide(&other->wait, 0);
+    }
+    struct scope *g = t->base;
+    if (g == NULL) return;
+    if (t->is_daemon)
+        g->daemons--;
+    else
+        g->live--;
+    judge(g, t, value, cancelled);
+    group_moves(run, g);
+}

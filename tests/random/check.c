@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What is, against what must be: between any two steps. */
+#include "random/random.h"
+
+#include "support/structure.h"
+
+#include <errno.h>
+
+static bool is_settled(const struct wait *w)
+{
+    return !w->hidden && w->call->state == HK__CALL_SETTLED;
+}
+
+/* A call ended that nobody served: it was cancelled, rightly, or its time had come. */
+static void explain(struct run *run, struct task *t)
+{
+    struct wait *w = &t->wait;
+    const unsigned cause = cause_of(t);
+    const intptr_t r = w->call->result;
+    if (w->opaque && r >= 0) {
+        model_commit(run, t, (int)r);
+    } else if (r < 0 && (r == refusal_of(cause) || (r == -ECANCELED && cause & NO_WAIT))) {
+        model_withdraw(run, t);
+        decide(w, r);
+    } else if (w->op == OP_sleep || w->op == OP_tick || w->op == OP_token) {
+        model_settled(run, t);
+    } else if (w->op == OP_select && r >= 0 && r < MAX_ARMS &&
+               t->arm[r].result > 0) { /* a ticker's */
+        model_commit(run, t, (int)r);
+    } else {
+        random_fail("task %d: its %s ended with %ld, but must wait", t->id, op_info[w->op].name,
+                    (long)r);
+    }
+}
+
+static void compare(const struct task *t)
+{
+    const struct wait *w = &t->wait;
+    const char *name = op_info[w->op].name;
+    const bool settled = is_settled(w);
+    if (w->hidden) return;
+    if (w->decided && !settled)
+        random_fail("task %d: its %s still waits, but has happened", t->id, name);
+    else if (w->decided && w->call->result != w->result)
+        random_fail("task %d: its %s ended with %ld, not %ld", t->id, name, (long)w->call->result,
+                    (long)w->result);
+    else if (!w->decided && op_info[w->op].flags & WAITS && refusal_of(cause_of(t)) < 0)
+        random_fail("task %d: its %s still waits, but is cancelled", t->id, name);
+    else if (!w->decided && w->op == OP_sleep && hk_now() >= w->due)
+        random_fail("task %d: it sleeps too long", t->id);
+}
+
+void check_all(struct run *run)
+{
+    char why[160];
+    if (run->failed) return;
+    age(run);
+    for (int i = 0; i < run->program->tasks; i++) {
+        struct task *t = &run->task[i];
+        if (t->wait.active && t->wait.opaque && is_settled(&t->wait)) explain(run, t);
+    }
+    for (int i = 0; i < run->program->tasks; i++) {
+        struct task *t = &run->task[i];
+        if (t->wait.active && !t->wait.decided && is_settled(&t->wait)) explain(run, t);
+    }
+    for (int i = 0; i < run->program->tasks && !run->failed; i++)
+        if (run->task[i].wait.active) compare(&run->task[i]);
+    for (int i = 0; i < run->program->scopes; i++) {
+        const struct scope *g = &run->scope[i];
+        if (!g->open || !g->is_group) continue;
+        if (g->limit > 0 && g->live > g->limit)
+            random_fail("group %d has %d tasks, its limit is %d", i, g->live, g->limit);
+        if ((int)g->group->live != g->live || (int)g->group->daemons != g->daemons)
+            random_fail("group %d counts %u + %u tasks, not %d + %d", i, g->group->live,
+                        g->group->daemons, g->live, g->daemons);
+    }
+    if (!structure_holds(why, sizeof why)) random_fail("%s", why);
+}
+
+/* Nothing is left over. */
+void check_at_end(struct run *run)
+{
+    check_all(run);
+    for (int i = 0; i < run->program->tasks; i++) {
+        const struct task *t = &run->task[i];
+        if (t->born && !t->ended) random_fail("task %d has not ended", i);
+    }
+    for (int i = 0; i < 4; i++) {
+        const struct chan_model *c = &run->chan[i];
+        hk_chan_numbers n;
+        hk_chan_stats(c->real, &n);
+        if (n.count != (size_t)c->count || n.senders + n.receivers > 0)
+            random_fail("channel %d holds %zu items, not %d; %zu and %zu wait", i, n.count,
+                        c->count, n.senders, n.receivers);
+    }
+    for (int i = 0; i < 3; i++)
+        if (run->semaphore[i].real.count != run->semaphore[i].count ||
+            run->semaphore[i].real.waiters.first != NULL)
+            random_fail("semaphore %d has %lu permits, not %lu", i,
+                        (unsigned long)run->semaphore[i].real.count,
+                        (unsigned long)run->semaphore[i].count);
+    for (int i = 0; i < 2; i++)
+        if (run->barrier[i].real.arrived != 0 || run->event[i].real.waiters.first != NULL ||
+            run->future[i].real.waiters.first != NULL ||
+            run->waitgroup[i].real.waiters.first != NULL || run->limiter[i].real.timing)
+            random_fail("somebody still waits for an object");
+    if (structure_timers() != 0) random_fail("%u timers still run", structure_timers());
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that do what a program says, and tell the models before.
+ *
+ * Everything a task works with lies in the run, so that the models can look at its call while it
+ * waits. Whatever is left when the program can go on no more is cancelled by the deadline of the
+ * group around it. */
+#include "random/random.h"
+
+#include "sched/sched.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { RETURNING = 1 }; /* what a statement came to: < 0: unwinds with that; 0: goes on */
+enum { LAST_RESORT = 1000 * 1000 * UNIT };
+
+static intptr_t do_list(struct run *run, struct task *t, const struct stmt *s);
+
+/* ---- calls that may wait ---- */
+
+static hk_call *prepare_select(struct run *run, struct task *t, const struct stmt *s)
+{
+    int count = 0;
+    for (const struct stmt *arm = s->body; arm != NULL; arm = arm->next, count++) {
+        struct chan_model *c = &run->chan[arm->object % 4];
+        if (arm->op == OP_send)
+            t->arm[count] = hk_on_send(c->real, &t->arm_item[count]);
+        else if (arm->op == OP_recv)
+            t->arm[count] = hk_on_recv(c->real, &t->arm_item[count]);
+        else
+            t->arm[count] = hk_on_tick(&run->ticker[arm->object].real);
+        t->arm_item[count] = arm->op == OP_send ? ++run->next_item : 0;
+    }
+    hk_select_prepare(&t->call.select, t->arm, (size_t)count, (unsigned)s->arg);
+    return &t->call.call;
+}
+
+static hk_call *prepare(struct run *run, struct task *t, const struct stmt *s)
+{
+    const int i = s->object;
+    switch (s->op) {
+    case OP_sleep: hk_sleep_prepare(&t->call.sleep, (int64_t)s->arg * UNIT); break;
+    case OP_yield: hk_sleep_prepare(&t->call.sleep, 0); break;
+    case OP_send: hk_chan_send_prepare(&t->call.sync, run->chan[i].real, &t->wait.item); break;
+    case OP_recv: hk_chan_recv_prepare(&t->call.sync, run->chan[i].real, &t->item); break;
+    case OP_select: return prepare_select(run, t, s);
+    case OP_tick: hk_ticker_wait_prepare(&t->call.tick, &run->ticker[i].real); break;
+    case OP_token: hk_limiter_wait_prepare(&t->call.sync, &run->limiter[i].real); break;
+    case OP_wait: hk_event_wait_prepare(&t->call.sync, &run->event[i].real); break;
+    case OP_await: hk_future_wait_prepare(&t->call.sync, &run->future[i].real, &t->future); break;
+    case OP_acquire: hk_semaphore_acquire_prepare(&t->call.sync, &run->semaphore[i].real); break;
+    case OP_barrier: hk_barrier_wait_prepare(&t->call.sync, &run->barrier[i].real); break;
+    case OP_drain: hk_waitgroup_wait_prepare(&t->call.sync, &run->waitgroup[i].real); break;
+    case OP_join: hk_task_wait_prepare(&t->call.wait, run->task[i].tid, &t->exit); break;
+    default: return NULL; /* hidden: it has no value to look at */
+    }
+    return &t->call.call;
+}
+
+/* The same as people write it, for what need not wait. */
+static intptr_t direct(struct run *run, struct task *t, const struct stmt *s)
+{
+    const int i = s->object;
+    switch (s->op) {
+    case OP_sleep: return hk_sleep((int64_t)s->arg * UNIT);
+    case OP_yield: return hk_sched_yield();
+    case OP_send: return hk_chan_send(run->chan[i].real, &t->wait.item);
+    case OP_recv: return hk_chan_recv(run->chan[i].real, &t->item);
+    case OP_tick: return hk_ticker_wait(&run->ticker[i].real);
+    case OP_token: return hk_limiter_wait(&run->limiter[i].real);
+    case OP_wait: return hk_event_wait(&run->event[i].real);
+    case OP_await: return hk_future_wait(&run->future[i].real, &t->future);
+    case OP_acquire: return hk_semaphore_acquire(&run->semaphore[i].real);
+    case OP_barrier: return hk_barrier_wait(&run->barrier[i].real);
+    case OP_drain: return hk_waitgroup_wait(&run->waitgroup[i].real);
+    case OP_join: return hk_task_wait(run->task[i].tid, &t->exit);
+    case OP_gwait: return hk_group_wait(run->scope[i].group);
+    default: return hk_trap(&t->call.call);
+    }
+}
+
+static void begin_wait(struct run *run, struct task *t, const struct stmt *s)
+{
+    struct wait *w = &t->wait;
+    check_all(run);
+    const unsigned cause = cause_of(t);
+    *w = (struct wait){ .active = true, .op = s->op, .object = s->object, .stmt = s };
+    w->due = hk_now() + (int64_t)s->arg * UNIT;
+    if (s->op == OP_send) w->item = ++run->next_item;
+    w->call = prepare(run, t, s);
+    w->hidden = w->call == NULL;
+    const int refusal = refusal_of(cause);
+    if (refusal < 0)
+        decide(w, refusal);
+    else
+        model_begin(run, t);
+    if (w->decided || w->opaque || w->op == OP_token || !(cause & NO_WAIT)) return;
+    model_withdraw(run, t);
+    decide(w, -ECANCELED);
+}
+
+static void check_exit(const struct task *t, const struct task *target)
+{
+    const bool failed = target->value < 0;
+    if (t->exit.error != (failed ? (int)target->value : 0) ||
+        t->exit.value != (failed ? NULL : hk_val(target->value)) ||
+        (t->exit.how == HK_END_RETURNED) == failed)
+        random_fail("task %d: it hears that task %d ended with %d, not %ld", t->id, target->id,
+                    t->exit.error, (long)target->value);
+}
+
+static void check_result(const struct run *run, const struct task *t, intptr_t r)
+{
+    const struct wait *w = &t->wait;
+    const unsigned cause = cause_of(t);
+    if (w->hidden && r < 0 && r == refusal_of(cause)) return;
+    if (!w->decided || r != w->result) {
+        random_fail("task %d: its %s returns %ld, not %ld%s", t->id, op_info[w->op].name, (long)r,
+                    (long)w->result, w->decided ? "" : ": it should wait");
+    } else if (w->decided_at != hk_now()) {
+        random_fail("task %d: it hears of the end of its %s %ld ns late", t->id,
+                    op_info[w->op].name, (long)(hk_now() - w->decided_at));
+    } else if (w->op == OP_recv && r > 0 && t->item != w->item) {
+        random_fail("task %d: it received item %ld, not %ld", t->id, (long)t->item, (long)w->item);
+    } else if (w->op == OP_select && r >= 0) {
+        if (t->arm[r].result != w->arm_result || t->arm_item[r] != w->arm_item[r])
+            random_fail("task %d: arm %ld of its select says %ld and item %ld, not %ld and %ld",
+                        t->id, (long)r, (long)t->arm[r].result, (long)t->arm_item[r],
+                        (long)w->arm_result, (long)w->arm_item[r]);
+    } else if (w->op == OP_join && r == 0) {
+        check_exit(t, &run->task[w->object]);
+    } else if (w->op == OP_await && r == 0 && t->future != &run->future[w->object]) {
+        random_fail("task %d: the future has another value", t->id);
+    }
+}
+
+static intptr_t end_wait(struct run *run, struct task *t, intptr_t r)
+{
+    check_all(run);
+    if (!run->failed) check_result(run, t, r);
+    t->wait.active = false;
+    return r;
+}
+
+/* What names a task or group that is not there yet is left out. */
+static bool is_possible(const struct run *run, const struct stmt *s)
+{
+    if (s->op == OP_join || s->op == OP_kill) return run->task[s->object].born;
+    if (s->op == OP_gwait || s->op == OP_stop) return run->scope[s->object].group != NULL;
+    if (s->op == OP_cancel) return run->scope[s->object].real != NULL;
+    if (s->op == OP_resolve) return !run->future[s->object].is_set;
+    if (s->op == OP_done) return run->waitgroup[s->object].count > 0;
+    return true;
+}
+
+static intptr_t do_wait(struct run *run, struct task *t, const struct stmt *s)
+{
+    begin_wait(run, t, s);
+    const bool ours = !t->wait.hidden && !(t->wait.decided && chance(&run->random, 2) == 0);
+    if (!ours) t->wait.hidden = true;
+    return end_wait(run, t, ours ? hk_trap(&t->call.call) : direct(run, t, s));
+}
+
+/* ---- what never waits ---- */
+
+static void do_act(struct run *run, const struct stmt *s)
+{
+    const int i = s->object;
+    struct scope *scope = &run->scope[i];
+    check_all(run);
+    model_act(run, s);
+    switch (s->op) {
+    case OP_close: hk_chan_close(run->chan[i].real); break;
+    case OP_abandon: hk_chan_abandon(run->chan[i].real); break;
+    case OP_set: hk_event_set(&run->event[i].real); break;
+    case OP_clear: hk_event_clear(&run->event[i].real); break;
+    case OP_resolve: hk_future_set(&run->future[i].real, &run->future[i]); break;
+    case OP_release: hk_semaphore_release(&run->semaphore[i].real); break;
+    case OP_add: hk_waitgroup_add(&run->waitgroup[i].real, 1); break;
+    case OP_done: hk_waitgroup_done(&run->waitgroup[i].real); break;
+    case OP_kill:
+        if (!run->task[i].ended) run->task[i].killed = true;
+        if (hk_task_kill(run->task[i].tid) != !run->task[i].ended)
+            random_fail("the kill of task %d does not know whether it has ended", i);
+        break;
+    case OP_cancel:
+        if (scope->open) cancel_scope(scope);
+        hk_scope_cancel(scope->real, "by the program");
+        break;
+    case OP_stop:
+        if (scope->open) {
+            scope->own |= STOP;
+            if (s->arg == 0)
+                cancel_scope(scope);
+            else if (scope->grace_end == INT64_MAX)
+                scope->grace_end = hk_now() + (int64_t)s->arg * UNIT;
+        }
+        hk_group_stop(scope->group, (int64_t)s->arg * UNIT);
+        break;
+    default: break;
+    }
+}
+
+/* ---- tasks ---- */
+
+static void *task_body(void *arg);
+
+static void ended(void *arg)
+{
+    struct task *t = arg;
+    check_all(the_run);
+    task_ends(the_run, t, t->value);
+}
+
+static void never_ran(void *arg)
+{
+    struct task *t = arg;
+    if (!t->is_light) check_all(the_run); /* one that has ended by now */
+    if (t->born && !t->killed) random_fail("task %d never ran, but nobody has killed it", t->id);
+    if (t->born) task_ends(the_run, t, -ECANCELED);
+}
+
+static void *task_body(void *arg)
+{
+    struct task *t = arg;
+    hk_at_end(ended, t);
+    if (t->killed) random_fail("task %d runs, though it was killed before", t->id);
+    const intptr_t r = do_list(the_run, t, t->stmt->body);
+    if (r < 0) t->value = r;
+    return hk_val(t->value);
+}
+
+/* One without a stack: a list of calls. */
+struct light {
+    hk_coro co;
+    struct task *task;
+    const struct stmt *at;
+    intptr_t result;
+};
+
+static hk_step light_step(hk_coro *co, void *in)
+{
+    struct light *f = HK_CONTAINER(co, struct light, co);
+    struct run *run = the_run;
+    HK_BEGIN(co);
+    for (f->at = f->task->stmt->body; f->at != NULL; f->at = f->at->next) {
+        if (!is_possible(run, f->at)) continue;
+        if (!(op_info[f->at->op].flags & WAITS)) {
+            do_act(run, f->at);
+            continue;
+        }
+        begin_wait(run, f->task, f->at);
+        HK_AWAIT(co, &f->task->call.call);
+        f->result = end_wait(run, f->task, f->task->call.call.result);
+        if ((f->result == -ECANCELED || f->result == -ESHUTDOWN) && !f->at->goes_on) {
+            f->task->value = f->result;
+            break;
+        }
+    }
+    ended(f->task);
+    HK_END(co, hk_val(f->task->value));
+}
+
+static struct light lights[MAX_TASKS];
+
+static void light_release(hk_coro *co)
+{
+    struct light *f = HK_CONTAINER(co, struct light, co);
+    if (!f->task->ended) never_ran(f->task);
+}
+
+static hk_tid make_task(struct task *t, hk_group *g)
+{
+    if (t->is_light) {
+        struct light *f = &lights[t->id];
+        *f = (struct light){ .task = t };
+        hk_stackless_init(&f->co, light_step, light_release);
+        return hk_spawn_stackless(g, &f->co, "light");
+    }
+    const hk_coro_options options = { .name = "task",
+                                      .arg_release = never_ran,
+                                      .daemon = t->is_daemon };
+    return hk_spawn_with(g, task_body, t, &options);
+}
+
+static struct scope *group_around(const struct task *t)
+{
+    struct scope *s = t->top;
+    while (s != NULL && !s->is_group) s = s->outer;
+    return s != NULL ? s : t->base;
+}
+
+/* Where the group is full the spawn waits: how long is not known, but not above its limit. */
+static intptr_t do_spawn(struct run *run, struct task *parent, const struct stmt *s)
+{
+    struct task *t = &run->task[s->object];
+    struct scope *g = group_around(parent);
+    struct wait *w = &parent->wait;
+    check_all(run);
+    *t = (struct task){ .id = s->object, .stmt = s, .base = g };
+    t->is_daemon = s->op == OP_daemon;
+    t->is_light = s->op == OP_light;
+    *w = (struct wait){ .active = true, .hidden = true, .op = s->op, .stmt = s };
+    const hk_tid tid = make_task(t, g->group);
+    w->active = false;
+    if (tid > 0) {
+        t->tid = tid;
+        t->born = true;
+        if (t->is_daemon)
+            g->daemons++;
+        else
+            g->live++;
+    }
+    check_all(run);
+    const unsigned cause = cause_of(parent);
+    if (tid < 0 && !(tid == -ECANCELED && g->limit > 0 && cause & (CUT | NO_WAIT)) &&
+        !(tid == -ESHUTDOWN && g->limit > 0 && refusal_of(cause) == tid) &&
+        !(tid == -EPIPE && !g->open))
+        random_fail("task %d: a spawn fails with %ld", parent->id, (long)tid);
+    return tid == -ECANCELED || tid == -ESHUTDOWN ? tid : 0;
+}
+
+/* ---- blocks ---- */
+
+static int64_t timeout_of(const struct stmt *s)
+{
+    return s->arg == -2 ? HK_FOREVER : (int64_t)s->arg * UNIT;
+}
+
+static intptr_t do_scope(struct run *run, struct task *t, const struct stmt *s)
+{
+    struct scope *model = &run->scope[s->object];
+    hk_scope real;
+    check_all(run);
+    *model = (struct scope){ .stmt = s, .real = &real };
+    hk_scope_open(&real, timeout_of(s));
+    open_scope(run, t, model, timeout_of(s));
+    if (s->op == OP_shield) {
+        model->shield = true;
+        hk_scope_shield(&real, true);
+    } else if (s->op == OP_soft) {
+        model->own |= SOFT;
+        hk_scope_soft(&real, true);
+    }
+    intptr_t r = do_list(run, t, s->body);
+    check_all(run);
+    const intptr_t must = scope_result(model, r);
+    model->open = false;
+    model->real = NULL;
+    t->top = model->outer;
+    r = hk_scope_close(&real, r);
+    if (r != must)
+        random_fail("task %d: scope %d is closed with %ld, not %ld", t->id, s->object, (long)r,
+                    (long)must);
+    return r;
+}
+
+static void check_failures(const struct scope *model)
+{
+    if ((int)hk_group_failures(model->group, NULL, 0) < model->failures)
+        random_fail("a group knows of fewer failures than its %d", model->failures);
+}
+
+static intptr_t do_group(struct run *run, struct task *t, const struct stmt *s)
+{
+    static const hk_policy policies[] = { [OP_all] = HK_ALL,
+                                          [OP_any] = HK_ANY,
+                                          [OP_first] = HK_FIRST_SUCCESS,
+                                          [OP_alone] = HK_INDEPENDENT };
+    struct scope *model = &run->scope[s->object];
+    struct wait *w = &t->wait;
+    hk_group real;
+    check_all(run);
+    const hk_group_options options = { .policy = policies[s->op],
+                                       .timeout = s->arg > 0 ? timeout_of(s) : 0,
+                                       .limit = (uint32_t)s->limit };
+    *model = (struct scope){ .stmt = s, .is_group = true, .policy = s->op, .limit = s->limit };
+    model->group = &real;
+    model->real = hk_group_scope(&real);
+    hk_group_open(&real, &options);
+    open_scope(run, t, model, s->arg > 0 ? timeout_of(s) : HK_FOREVER);
+    intptr_t r = do_list(run, t, s->body);
+    const bool returning = r == RETURNING;
+    check_all(run);
+    *w = (struct wait){ .active = true, .op = s->op, .object = s->object, .stmt = s };
+    hk_group_close_prepare(&t->call.sync, &real, r < 0 ? r : 0);
+    w->call = &t->call.call;
+    group_close_begins(run, model, t, r < 0 ? r : 0);
+    if (chance(&run->random, 2) == 0) {
+        r = hk_trap(&t->call.call);
+    } else {
+        w->hidden = true;
+        r = hk_group_close(&real, r < 0 ? r : 0);
+    }
+    check_all(run);
+    w->active = false;
+    if (model->open || r != w->result)
+        random_fail("task %d: group %d is closed with %ld, not %ld; %d of its tasks live", t->id,
+                    s->object, (long)r, (long)w->result, model->live + model->daemons);
+    check_failures(model);
+    model->real = NULL;
+    model->group = NULL;
+    hk_group_leave(&real);
+    return r < 0 ? r : returning ? RETURNING : 0;
+}
+
+/* ---- statements ---- */
+
+static bool holds_group(const struct task *t)
+{
+    for (const struct scope *s = t->top; s != NULL; s = s->outer)
+        if (s->is_group) return true;
+    return false;
+}
+
+static intptr_t do_exit(struct task *t)
+{
+    t->value = 3;
+    if (t->id == 0 || holds_group(t)) return RETURNING;
+    check_all(the_run);
+    for (; t->top != NULL; t->top = t->top->outer) {
+        t->top->open = false;
+        t->top->real = NULL;
+    }
+    hk_task_exit(hk_val(t->value));
+}
+
+static intptr_t do_stmt(struct run *run, struct task *t, const struct stmt *s)
+{
+    if (op_info[s->op].flags & WAITS) return do_wait(run, t, s);
+    switch (s->op) {
+    case OP_fail: t->value = -EIO; return -EIO;
+    case OP_return: t->value = 2; return RETURNING;
+    case OP_exit: return do_exit(t);
+    case OP_scope:
+    case OP_shield:
+    case OP_soft: return do_scope(run, t, s);
+    case OP_all:
+    case OP_any:
+    case OP_first:
+    case OP_alone: return do_group(run, t, s);
+    case OP_spawn:
+    case OP_daemon:
+    case OP_light: return do_spawn(run, t, s);
+    case OP_rearm:
+        if (t->top == NULL || t->top->is_group) return 0;
+        if (t->top->shield && s->arg == -2) return 0; /* nothing else would end it */
+        check_all(run);
+        move_deadline(t->top, timeout_of(s));
+        hk_scope_rearm(t->top->real, timeout_of(s));
+        return 0;
+    default: do_act(run, s); return 0;
+    }
+}
+
+static bool unwinds(const struct stmt *s, intptr_t r)
+{
+    if (r == RETURNING && !(op_info[s->op].flags & WAITS)) return true;
+    return (r == -ECANCELED || r == -ESHUTDOWN || r == -ETIMEDOUT || r == -EIO) && !s->goes_on;
+}
+
+static intptr_t do_list(struct run *run, struct task *t, const struct stmt *s)
+{
+    for (; s != NULL && !run->failed; s = s->next) {
+        if (!is_possible(run, s)) continue;
+        const intptr_t r = do_stmt(run, t, s);
+        if (unwinds(s, r)) return r;
+    }
+    return run->failed ? -EPROTO : 0;
+}
+
+/* ---- all of it ---- */
+
+static hk_sched *here(void) { return hk__here.sched; }
+
+static void ignore_failure(const hk_failure *failure) { (void)failure; }
+
+void *play(void *arg)
+{
+    struct run *run = arg;
+    struct task *t = &run->task[0];
+    const struct stmt body = { .op = OP_alone,
+                               .arg = LAST_RESORT / UNIT,
+                               .body = run->program->main };
+    run->started = hk_now();
+    here()->unhandled = ignore_failure; /* many fail, of groups that do not mind */
+    *t = (struct task){ .born = true, .tid = hk_task_self() };
+    objects_open(run);
+    do_group(run, t, &body);
+    if (!run->failed) {
+        t->ended = true;
+        check_at_end(run);
+    }
+    objects_close(run);
+    return hk_val(run->failed ? -EPROTO : 0);
+}
