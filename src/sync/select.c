@@ -176,7 +176,7 @@ static intptr_t try_arm(hk_sched *s, hk_select_call *self, size_t i)
 
 /* In which order arms have their chance. The starts of successive turns are spread evenly (a Weyl
  * sequence), and it goes up or down: so of two arms that are always ready each wins every other
- * time, wherever they stand. */
+ * time, wherever they stand. A simulated world may have it begin elsewhere. */
 struct order {
     size_t at, step, count;
 };
@@ -186,7 +186,9 @@ static inline struct order order_of(hk_sched *s, const hk_select_call *self)
     const size_t count = self->count;
     if (self->flags & HK_IN_ORDER) return (struct order){ 0, 1, count };
     s->turn += UINT64_C(0x9E3779B97F4A7C15);
-    return (struct order){ (s->turn >> 32) * count >> 32, s->turn & 1u << 31 ? 1 : count - 1,
+    size_t at =
+        ((s->turn >> 32) * count >> 32) + hk__choose(s->world, HK__SITE_SELECT, self->count);
+    return (struct order){ at < count ? at : at - count, s->turn & 1u << 31 ? 1 : count - 1,
                            count };
 }
 

@@ -3,6 +3,8 @@
 #include "support/net.h"
 #include "support/small.h"
 
+#include "sched/sched.h"
+
 #include <stdlib.h>
 
 typedef HK_CHAN(int) int_chan;
@@ -542,6 +544,28 @@ TEST(a_channel_outlives_its_scheduler)
     CHECK_EQ(hk_run(opens_shared, NULL, NULL), 0);
     CHECK_EQ(hk_run(uses_shared, NULL, NULL), 0);
     hk_chan_destroy(&shared);
+}
+
+static void *adopts_shared(void *arg)
+{
+    int_chan other;
+    const hk_sched *s = hk__here.sched;
+    int item;
+    hk_arm arm = hk_on_recv(shared, &item);
+    hk_chan_open(&other, 1);
+    CHECK_EQ(hk_select(&arm, 1, HK_NOWAIT), -EAGAIN);
+    CHECK(s->channels == other.raw);
+    hk_chan_destroy(&shared);
+    CHECK(s->channels == other.raw);
+    hk_chan_destroy(&other);
+    CHECK(s->channels == NULL);
+    return arg;
+}
+
+TEST(a_channel_that_is_adopted_is_in_no_list)
+{
+    CHECK_EQ(hk_run(opens_shared, NULL, NULL), 0);
+    CHECK_EQ(hk_run(adopts_shared, NULL, NULL), 0);
 }
 
 static hk_sched *other_sched;

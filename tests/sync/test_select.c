@@ -515,6 +515,29 @@ TASK_TEST(the_same_direction_twice_is_busy)
     return NULL;
 }
 
+static void *waits_to_read(void *arg)
+{
+    result = hk_fd_wait((int)hk_num(arg), HK_READ);
+    return NULL;
+}
+
+TASK_TEST(a_descriptor_that_another_task_waits_for_is_busy)
+{
+    int fds[2];
+    net_pipe(fds);
+    hk_spawn(HK_ROOT, waits_to_read, hk_val(fds[0]));
+    hk_sched_yield();
+    CHECK_EQ(write(fds[1], "x", 1), 1); /* though it could be read */
+    hk_arm arm = hk_on_fd(fds[0], HK_READ);
+    CHECK_EQ(hk_select(&arm, 1, HK_FAIR), 0);
+    CHECK_EQ(arm.result, -EBUSY);
+    net_settle();
+    CHECK_EQ(result, 0);
+    hk_close(fds[0]);
+    hk_close(fds[1]);
+    return NULL;
+}
+
 static void *closes(void *arg)
 {
     CHECK_EQ(hk_close((int)hk_num(arg)), 0);
