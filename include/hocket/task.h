@@ -32,6 +32,11 @@ typedef struct hk_group hk_group;
  * Blocks: while the group is full (hk_group_options.limit). Cancel: of that wait. Threads: a
  * scheduler's. */
 HK_API hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg);
+#ifndef __cplusplus
+#define hk_spawn(g, fn, arg) hk__spawn((g), (fn), (arg), #fn) /* the task is called as fn is */
+#endif
+
+HK_API hk_tid hk__spawn(hk_group *g, hk_entry *fn, void *arg, const char *name);
 
 /* hk_spawn with a name, a stack size, a copied argument.
  *   g: HK_ROOT, or an open group of this scheduler.

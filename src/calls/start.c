@@ -32,10 +32,15 @@ int hk__start_abort(hk_call *call)
     return HK_ABORT_LATER;
 }
 
-hk_tid hk_spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value)
+hk_tid(hk_spawn_started)(hk_group *g, hk_entry *fn, void *arg, void **ret_value)
+{
+    return hk__spawn_started(g, fn, arg, ret_value, NULL);
+}
+
+hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value, const char *name)
 {
     hk_exit end = { .value = NULL };
-    hk_wait_call wait = { .tid = hk_spawn(g, fn, arg), .ret_exit = &end };
+    hk_wait_call wait = { .tid = hk__spawn(g, fn, arg, name), .ret_exit = &end };
     if (wait.tid < 0) return wait.tid;
     hk__call_init(&wait.call, &hk__start_type);
     intptr_t r = hk_trap(&wait.call);

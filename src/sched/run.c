@@ -189,11 +189,15 @@ void hk_sched_destroy(hk_sched *s)
 
 /* ---- run ---- */
 
-hk_tid hk_sched_spawn(hk_sched *s, hk_entry *fn, void *arg)
+hk_tid hk__sched_spawn(hk_sched *s, hk_entry *fn, void *arg, const char *name)
 {
-    static const hk_coro_options options;
     if (s->inherited) return -ECHILD;
-    return hk__task_spawn(s, &s->root, fn, arg, &options);
+    return hk__task_spawn(s, &s->root, fn, arg, &(hk_coro_options){ .name = hk__name_of(name) });
+}
+
+hk_tid(hk_sched_spawn)(hk_sched *s, hk_entry *fn, void *arg)
+{
+    return hk__sched_spawn(s, fn, arg, NULL);
 }
 
 int hk_sched_run(hk_sched *s)

@@ -198,6 +198,11 @@ void hk__held_add(hk_coro *t, hk__held *held, void (*ended)(hk__held *held));
 void hk__held_remove(hk__held *held);
 void hk__task_reap(hk_sched *s);   /* frees the stack of the task that ended last */
 void hk__task_drop(hk_coro *task); /* at shutdown: one that would not end */
+/* An expression's text as a name. */
+static inline const char *hk__name_of(const char *text)
+{
+    return text != NULL && *text == '&' ? text + 1 : text;
+}
 static inline const char *hk__task_name(const hk_coro *task)
 {
     return task->name != NULL ? task->name : "task";

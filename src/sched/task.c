@@ -104,7 +104,12 @@ hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options
     return tid;
 }
 
-hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg) { return hk_spawn_with(g, fn, arg, NULL); }
+hk_tid hk__spawn(hk_group *g, hk_entry *fn, void *arg, const char *name)
+{
+    return hk_spawn_with(g, fn, arg, &(hk_coro_options){ .name = hk__name_of(name) });
+}
+
+hk_tid(hk_spawn)(hk_group *g, hk_entry *fn, void *arg) { return hk__spawn(g, fn, arg, NULL); }
 
 hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
 {

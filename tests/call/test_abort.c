@@ -276,7 +276,7 @@ static void *ends_while_one_is_parked(void *arg)
 /* The end of a scheduler is a kill: asked once, then the task is waited for until the grace is
  * over; one whose call never completes is reported and dropped. */
 TEST(shutdown_asks_once_and_drops_what_never_comes,
-     .prints = "hocket: task 2 'task' did not end when it was killed, and is dropped\n")
+     .prints = "hocket: task 2 'keeps' did not end when it was killed, and is dropped\n")
 {
     hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(20) });
     hk_sched_spawn(s, ends_while_one_is_parked, NULL);

@@ -173,9 +173,9 @@ static void *kills_a_deaf_one(void *arg)
 }
 
 TEST(a_killed_task_that_ignores_refusals_starves_nobody_and_is_reported,
-     .prints =
-         "hocket: task 2 'task' was cancelled and ignores it: 1000 calls refused in a row, the "
-         "last was 'add_one'\n")
+     .prints = "hocket: task 2 'ignores_its_kill' was cancelled and ignores it: 1000 calls refused "
+               "in a row, the "
+               "last was 'add_one'\n")
 {
     CHECK_EQ(hk_run(kills_a_deaf_one, NULL, NULL), 0);
 }

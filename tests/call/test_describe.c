@@ -97,14 +97,14 @@ static void *looks_at_the_table(void *arg)
                       hk_spawn_stackless(HK_ROOT, &frame.co, "stackless"),
                       hk_spawn(HK_ROOT, keeps, NULL) };
     CHECK_EQ(hk_sched_tasks(NULL, list, HK_LEN(list)), 7);
-    check_row(&list[1], "task", "ready", "");
+    check_row(&list[1], "waits_for_letter", "ready", ""); /* as its function is called */
     hk_sched_yield();
     CHECK_EQ(hk_sched_tasks(NULL, list, HK_LEN(list)), 7);
     CHECK(list[1].waited < HK_SEC(60) && list[5].waited < HK_SEC(60));
     check_row(&list[0], "main", "running", "");
     check_row(&list[1], "reader of alice", "waiting", "a letter from alice");
-    check_row(&list[2], "task", "waiting", "mute");
-    check_row(&list[3], "task", "waiting", "keep");
+    check_row(&list[2], "waits_mutely", "waiting", "mute");
+    check_row(&list[3], "keeps", "waiting", "keep");
     /* A name given in a generator is the task's, and so is what the generator waits for. */
     check_row(&list[4], "reader of carol", "waiting", "a letter from carol");
     check_row(&list[5], "stackless", "waiting", "a letter from bob");

@@ -225,13 +225,13 @@ TEST(who_waits_for_a_task_learns_why_it_failed)
 static void *spawns(void *arg) { return hk_spawn(HK_ROOT, arg, NULL) > 0 ? NULL : hk_val(-EIO); }
 
 TEST(an_uncaught_failure_is_told_with_its_text,
-     .prints = "hocket: task 2 'task' failed with -5: disk 3: Input/output error\n")
+     .prints = "hocket: task 2 'arg' failed with -5: disk 3: Input/output error\n")
 {
     CHECK_EQ(hk_run(spawns, task_fails, NULL), 0);
 }
 
 TEST(an_uncaught_failure_is_not_told_with_anothers_text,
-     .prints = "hocket: task 2 'task' failed with -5: Input/output error\n")
+     .prints = "hocket: task 2 'arg' failed with -5: Input/output error\n")
 {
     CHECK_EQ(hk_run(spawns, task_recovers_then_fails, NULL), 0);
 }

@@ -47,7 +47,7 @@ static void *fails_main(void *arg)
     int r = arg != NULL ? hk_sleep(HK_SEC(1000)) : 0;
     note("body %s ", number_text(r));
     CHECK_NUMBER(hk_group_close(&g, r), "-EIO");
-    CHECK_STR(hk_why(), "task 3 task: Input/output error");
+    CHECK_STR(hk_why(), "task 3 returns: Input/output error");
     CHECK_EQ(hk_group_failures(&g, list, 4), 1);
     CHECK_EQ(list[0].tid, tid);
     CHECK_EQ(list[0].error, -EIO);

@@ -217,7 +217,7 @@ static void *unlocks_free_rwlock(void *arg)
     return unlocks_rwlock(arg);
 }
 TEST(unlocking_somebody_elses_rwlock,
-     .aborts = "hocket: rwlock 'rw' is unlocked by task 2 'task', but task 1 'main' holds it\n")
+     .aborts = "hocket: rwlock 'rw' is unlocked by task 2 'fn', but task 1 'main' holds it\n")
 {
     run(writer_and_thief);
 }
