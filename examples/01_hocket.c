@@ -3,7 +3,8 @@
  *
  * Each voice is a task: an ordinary function that may wait. Its tune is a coroutine that yields
  * one note after another and sleeps in between. The sleep is a system call: it passes through the
- * voice, which knows nothing of it, up to whoever drives both. */
+ * voice, which knows nothing of it, up to whoever drives both. The group waits for the two: no task
+ * outlives the block that its group stands in. */
 #include <hocket.h>
 #include <stdio.h>
 
@@ -26,12 +27,13 @@ static void *voice(void *notes)
 
 static void *perform(void *arg)
 {
-    static char *first[] = { "do", "mi", "so", "ti", NULL };
-    static char *second[] = { "  re", "  fa", "  la", "  do", NULL };
-    hk_spawn(HK_ROOT, voice, first);
+    char *first[] = { "do", "mi", "so", "ti", NULL };
+    char *second[] = { "  re", "  fa", "  la", "  do", NULL };
+    HK_GROUP(voices, NULL);
+    hk_spawn(&voices, voice, first);
     hk_sleep(HK_MS(50));
-    hk_spawn(HK_ROOT, voice, second);
-    return NULL;
+    hk_spawn(&voices, voice, second);
+    return hk_val(hk_group_close(&voices, 0));
 }
 
 int main(void) { return hk_run(perform, NULL, NULL) < 0; }

@@ -7,91 +7,31 @@
  * nothing more, and passes that on: so a client may end its request and still read the answer. One
  * line is printed when both are over.
  *
- * The two know each other by their numbers alone. A number is never used again, so either may end
- * without telling: the one that fails kills the other, which may be gone. For the same reason the
- * way back has descriptors of its own: it may live longer than what started it. */
-#define _GNU_SOURCE
+ * The two are a group: whoever fails ends the other, and the function that started them returns
+ * when both are over. So they share its descriptors, and count into its variables. */
 #include <hocket.h>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PIECE = 128 * 1024 };
 
-/* What both tasks of a connection share; the second to let go of it prints the line. */
-struct session {
-    char client[HK_NET_TEXT];
-    int64_t there, back;
-    int holders;
-    char why[80];
-};
-
-static void let_go(struct session **held)
-{
-    struct session *s = *held;
-    if (--s->holders > 0) return;
-    printf("%s: %lld bytes there, %lld back%s%s\n", s->client, (long long)s->there,
-           (long long)s->back, s->why[0] != '\0' ? ", " : "", s->why);
-    fflush(stdout);
-    free(s);
-}
-
-static void note(struct session *s, const char *what, int error)
-{
-    if (s->why[0] == '\0' && error != -ECANCELED)
-        snprintf(s->why, sizeof s->why, "%s: %s", what, strerror(-error));
-}
-
 /* Everything that one side says goes to the other, the end of it too. */
-static int pump(int from, int to, int64_t *bytes)
+struct pump {
+    int from, to;
+    int64_t *bytes;
+};
+static void *pump(struct pump *self)
 {
     const hk_stream_options big = { .in_size = PIECE };
-    HK_STREAM_WITH(in, from, &big);
-    HK_STREAM(out, to);
+    HK_STREAM_WITH(in, self->from, &big);
+    HK_STREAM(out, self->to);
     int64_t n;
-    while ((n = hk_stream_copy(&in, &out, HK_FOREVER)) > 0) *bytes += n;
-    return n < 0 ? (int)n : hk_stream_finish(&out);
+    while ((n = hk_stream_copy(&in, &out, HK_FOREVER)) > 0) *self->bytes += n;
+    return hk_val(n < 0 ? n : hk_stream_finish(&out));
 }
-
-struct way_back {
-    int from, to;
-    struct session *session;
-    hk_tid way_there;
-};
-static void drop(struct way_back *w)
-{
-    hk_close(w->from);
-    hk_close(w->to);
-    let_go(&w->session);
-}
-
-static void *way_back(struct way_back *w)
-{
-    HK_FD(from, w->from);
-    HK_FD(to, w->to);
-    struct session *session HK_ON_LEAVE(let_go) = w->session;
-    hk_task_name("%s, back", session->client);
-    int r = pump(from, to, &session->back);
-    if (r < 0) {
-        note(session, "back", r);
-        hk_task_kill(w->way_there);
-    }
-    return NULL;
-}
-HK_ENTRY_OWNING(way_back, struct way_back, drop)
-
-static struct session *new_session(int client)
-{
-    struct session *s = calloc(1, sizeof *s);
-    hk_addr peer;
-    if (s == NULL) return NULL;
-    s->holders = 2;
-    if (hk_net_peer(client, &peer) == 0) hk_net_format(&peer, s->client, sizeof s->client);
-    return s;
-}
+HK_ENTRY(pump, struct pump)
 
 static int serve(int client, void *target)
 {
@@ -101,14 +41,17 @@ static int serve(int client, void *target)
         fflush(stdout);
         return 0;
     }
-    struct session *session HK_ON_LEAVE(let_go) = new_session(client);
-    if (session == NULL) return -ENOMEM;
-    hk_task_name("%s, there", session->client);
-    hk_tid back = hk_go(HK_ROOT, way_back, fcntl(server, F_DUPFD_CLOEXEC, 0),
-                        fcntl(client, F_DUPFD_CLOEXEC, 0), session, hk_task_self());
-    int r = pump(client, server, &session->there);
-    if (r < 0) note(session, "there", r);
-    if (r < 0 || hk_task_wait(back, NULL) == -ECANCELED) hk_task_kill(back);
+    hk_addr peer;
+    char text[HK_NET_TEXT] = "";
+    if (hk_net_peer(client, &peer) == 0) hk_net_format(&peer, text, sizeof text);
+    int64_t there = 0, back = 0;
+    HK_GROUP(both, NULL);
+    hk_go(&both, pump, client, server, &there);
+    hk_go(&both, pump, server, client, &back);
+    int r = (int)hk_group_close(&both, 0);
+    printf("%s: %lld bytes there, %lld back%s%s\n", text, (long long)there, (long long)back,
+           r < 0 ? ", " : "", r < 0 ? strerror(-r) : "");
+    fflush(stdout);
     return 0;
 }
 

@@ -4,8 +4,7 @@
  *     ports HOST [FIRST-LAST [AT_ONCE]]     try it: ports localhost 1-65535
  *
  * A number of tasks take ports from one counter, so that many at once are being asked and never
- * more. Each port is asked by a task of its own, which another one kills where there is no answer
- * for a second: a time limit, as in the server of 30_server.c. */
+ * more. A port that does not answer within a second is given up: its dial stands in a scope. */
 #include <hocket.h>
 
 #include <stdio.h>
@@ -22,11 +21,6 @@ struct scan {
     int unknown, error; /* ports that could not be asked, and why the last one was not */
 };
 
-struct probe {
-    struct scan *scan;
-    int port;
-};
-
 /* A socket that finds nobody may find itself, where the system chose the very port that it asks. */
 static bool found_itself(int fd)
 {
@@ -35,43 +29,25 @@ static bool found_itself(int fd)
            memcmp(&here.sa, &there.sa, here.len) == 0;
 }
 
-static void *probe(struct probe *self)
+static void ask(struct scan *scan, int port)
 {
-    struct scan *scan = self->scan;
     char address[300];
-    snprintf(address, sizeof address, "tcp:%s:%d", scan->host, self->port);
+    snprintf(address, sizeof address, "tcp:%s:%d", scan->host, port);
+    HK_SCOPE(limit, HK_SEC(1));
     HK_FD(fd, hk_net_dial(address));
-    if (fd >= 0) {
-        scan->open[self->port] = !found_itself(fd);
-    } else if (fd != -ECONNREFUSED && fd != -ETIMEDOUT && fd != -ECANCELED) {
+    int r = (int)hk_scope_close(&limit, fd);
+    if (r >= 0) {
+        scan->open[port] = !found_itself(fd);
+    } else if (r != -ECONNREFUSED && r != -ETIMEDOUT) {
         scan->unknown++;
-        scan->error = fd;
+        scan->error = r;
     }
-    return NULL;
 }
-HK_ENTRY(probe, struct probe)
-
-struct limit {
-    hk_tid whom;
-};
-static void *limit(struct limit *self)
-{
-    if (hk_sleep(HK_SEC(1)) == 0) hk_task_kill(self->whom);
-    return NULL;
-}
-HK_ENTRY(limit, struct limit)
 
 static void *worker(void *arg)
 {
     struct scan *scan = arg;
-    while (scan->next <= scan->last) {
-        hk_tid asker = hk_go(HK_ROOT, probe, scan, scan->next++);
-        hk_tid guard = hk_go(HK_ROOT, limit, asker);
-        if (asker < 0 || guard < 0) return hk_val(-ENOMEM);
-        int r = hk_task_wait(asker, NULL);
-        hk_task_kill(guard);
-        if (r == -ECANCELED) return hk_val(r);
-    }
+    while (scan->next <= scan->last) ask(scan, scan->next++);
     return NULL;
 }
 
@@ -86,11 +62,9 @@ static void *scan_all(void *arg)
         fprintf(stderr, "ports: %s\n", hk_why());
         return hk_val(r);
     }
-    for (int i = 0; i < scan->at_once; i++) {
-        hk_tid tid = hk_spawn(HK_ROOT, worker, scan);
-        if (tid < 0) return hk_val(tid);
-    }
-    return NULL;
+    HK_GROUP(workers, NULL);
+    for (int i = 0; i < scan->at_once && r >= 0; i++) r = (int)hk_spawn(&workers, worker, scan);
+    return hk_val(hk_group_close(&workers, r < 0 ? r : 0));
 }
 
 static void print(const struct scan *scan)

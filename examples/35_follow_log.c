@@ -138,9 +138,8 @@ static int look_where(int watch, bool everywhere)
     return r;
 }
 
-static void *follow(void *arg)
+static ssize_t follow(int notify)
 {
-    const int notify = *(int *)arg;
     _Alignas(struct inotify_event) char buf[4096];
     ssize_t n = 0;
     int r = look_where(0, true); /* what came before the first event */
@@ -151,7 +150,7 @@ static void *follow(void *arg)
             at += sizeof *event + event->len;
         }
     }
-    return hk_val(r < 0 ? r : n);
+    return r < 0 ? r : n;
 }
 
 /* Watched first, opened then: so nothing is missed in between. */
@@ -169,37 +168,30 @@ static int add(int notify, const char *path)
     return 0;
 }
 
-struct stopper {
-    hk_signals *signals;
-    hk_tid whom;
-};
-static void *end_on_signal(struct stopper *self)
+static void *end_on_signal(void *all)
 {
-    int r = hk_signals_wait(self->signals);
-    if (r > 0) hk_task_kill(self->whom);
-    return hk_val(r);
+    HK_SIGNALS(stop, SIGINT, SIGTERM);
+    hk_task_started(NULL);
+    int r = hk_signals_wait(&stop);
+    if (r > 0) hk_group_cancel((hk_group *)all, "a signal");
+    return hk_val(r < 0 ? r : 0);
 }
-HK_ENTRY(end_on_signal, struct stopper)
 
 static void *start(void *paths)
 {
-    HK_SIGNALS(stop, SIGINT, SIGTERM);
-    hk_exit end = { .how = HK_END_CANCELLED };
     HK_FD(notify, inotify_init1(IN_CLOEXEC));
     if (notify < 0) return hk_val(-errno);
     for (char **path = paths; *path != NULL && log_count < MOST_LOGS; path++) {
         int r = add(notify, *path);
         if (r < 0) return hk_val(r);
     }
-    hk_tid follower = hk_spawn(HK_ROOT, follow, &notify);
-    hk_tid stopper = hk_go(HK_ROOT, end_on_signal, &stop, follower);
+    HK_GROUP(all, NULL);
+    hk_tid tid = hk_spawn_started(&all, end_on_signal, &all, NULL);
     fprintf(stderr, "following %zu files\n", log_count);
-    hk_task_wait(follower, &end);
-    hk_task_kill(stopper);
-    hk_task_wait(stopper, NULL);
+    intptr_t r = hk_group_close(&all, tid < 0 ? tid : follow(notify));
     for (size_t i = 0; i < log_count; i++) hk_fd_leave(&logs[i].fd);
     fprintf(stderr, "%ld lines, %ld new files, %ld cut short\n", lines, new_files, cuts);
-    return hk_val(end.how == HK_END_FAILED ? end.error : 0);
+    return hk_val(r);
 }
 
 static const char usage[] =

@@ -4,7 +4,7 @@
  * Usage: filter PROGRAM [ARGUMENT ...]. Nothing of the program survives the function that started
  * it: not where it prints more than that, not where it reads nothing or never ends. A second task
  * feeds it, since a program may print before it has read everything: with one task for both, each
- * would wait for the other. A third ends the whole thing after two seconds. */
+ * would wait for the other. All of it has two seconds. */
 #include <hocket.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,47 +12,36 @@
 #include <unistd.h>
 
 struct feeding {
-    int fd;
+    int *fd;
     const char *data;
     size_t size;
 };
-static void drop(struct feeding *f) { hk_close(f->fd); }
-
 static void *feed(struct feeding *f)
 {
-    HK_FD(fd, f->fd); /* closing it is the program's end of input */
+    HK_FD(fd, hk_fd_take(f->fd)); /* closing it is the program's end of input */
     ssize_t n = hk_write(fd, f->data, f->size);
     return hk_val(n == -EPIPE ? 0 : n);
 }
-HK_ENTRY_OWNING(feed, struct feeding, drop)
+HK_ENTRY(feed, struct feeding)
 
 static ssize_t filter(const char *const *argv, const char *in, size_t in_size, char *buf,
                       size_t size, int *ret_status)
 {
+    HK_SCOPE(limit, HK_SEC(2));
     HK_PROC(proc); /* leaving ends and reaps it */
     int r = hk_proc_start(&proc, &(hk_proc_options){ .argv = argv, .in = HK_PIPE, .out = HK_PIPE });
     if (r < 0) return r;
-    hk_tid feeder = hk_go(HK_ROOT, feed, hk_fd_take(&proc.in), in, in_size);
+    HK_GROUP(feeder, NULL);
+    hk_go(&feeder, feed, &proc.in, in, in_size);
     size_t got = 0;
-    ssize_t n = feeder < 0 ? feeder : 0;
-    while (n >= 0 && got < size && (n = hk_read(proc.out, buf + got, size - got)) > 0)
-        got += (size_t)n;
+    ssize_t n = 0;
+    while (got < size && (n = hk_read(proc.out, buf + got, size - got)) > 0) got += (size_t)n;
     hk_close(hk_fd_take(&proc.out)); /* a program that prints more is told that nobody reads */
     if (n >= 0) n = hk_proc_wait(&proc, ret_status);
-    hk_task_kill(feeder); /* from here on it does not look at `in` */
+    hk_group_cancel(&feeder, "the program has ended");
+    n = hk_scope_close(&limit, hk_group_close(&feeder, n));
     return n < 0 ? n : (ssize_t)got;
 }
-
-struct limit {
-    int64_t ns;
-    hk_tid whom;
-};
-static void *end_after(struct limit *self)
-{
-    if (hk_sleep(self->ns) == 0) hk_task_kill(self->whom);
-    return NULL;
-}
-HK_ENTRY(end_after, struct limit)
 
 static void *start(void *argv)
 {
@@ -62,10 +51,8 @@ static void *start(void *argv)
     int status = 0;
     while (size < sizeof in && (n = hk_read(STDIN_FILENO, in + size, sizeof in - size)) > 0)
         size += (size_t)n;
-    hk_tid limit = hk_go(HK_ROOT, end_after, HK_SEC(2), hk_task_self());
     n = filter(argv, in, size, out, sizeof out, &status);
-    hk_task_kill(limit);
-    if (n == -ECANCELED) return hk_val(hk_fail(-ETIME, "it took more than two seconds"));
+    if (n == -ETIMEDOUT) return hk_val(hk_fail(-ETIME, "it took more than two seconds"));
     if (n < 0) return hk_val(n);
     hk_write(STDOUT_FILENO, out, (size_t)n);
     return hk_val(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));

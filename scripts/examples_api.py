@@ -113,18 +113,22 @@ def api_port_echoes():
 
 @test
 def api_eyeballs_takes_who_answers():
-    """localhost is ::1 and 127.0.0.1; only the second one listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    """localhost is ::1 and 127.0.0.1; only one of them listens, the first or the second."""
+    families = [(socket.AF_INET, "127.0.0.1")]
+    if socket.has_dualstack_ipv6():
+        families.append((socket.AF_INET6, "::1"))
+    for family, host in families:
+        with socket.create_server((host, 0), family=family) as listener:
+            port = listener.getsockname()[1]
 
-        def answer():
-            with listener.accept()[0] as peer:
-                peer.sendall(b"it is me")
-        thread = threading.Thread(target=answer)
-        thread.start()
-        status, out, errors = run(*WRAPPER, program("eyeballs"), "tcp:localhost:%d" % port, "9000")
-        thread.join()
-        equal((status, out, errors), (0, b"it is me", ""), "eyeballs")
+            def answer(listener=listener):
+                with listener.accept()[0] as peer:
+                    peer.sendall(b"it is me")
+            thread = threading.Thread(target=answer)
+            thread.start()
+            got = run(*WRAPPER, program("eyeballs"), "tcp:localhost:%d" % port, "9000")
+            equal(got, (0, b"it is me", ""), "eyeballs, " + host)
+            thread.join()
     status, out, _ = run(*WRAPPER, program("eyeballs"), "tcp:localhost:%d" % port, "9000")
     equal(status, 1, "nobody listens")
     match("^111: ", out.decode(), "nobody listens")

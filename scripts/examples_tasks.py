@@ -52,6 +52,16 @@ def graceful_breaks_nothing_off():
 
 
 @test
+def echo_test_finds_the_error():
+    name = os.path.join(BUILD, "examples/echo_test")
+    status, out, errors = run(*WRAPPER, name, "shared")
+    equal(status, 1, "echo_test shared")
+    seed = match(r"^seed (\d+): .*HK_CHECK\(strcmp\(in, out\) == 0\) does not hold", out.decode(),
+                 "echo_test shared").group(1)
+    match("again: HOCKET_REPLAY=random:%s " % seed, errors, "how to have it again")
+
+
+@test
 def philosophers_are_told_of():
     name = os.path.join(BUILD, "examples/philosophers")
     status, _, errors = run(*WRAPPER, name)
