@@ -30,6 +30,7 @@ struct run {
     struct file *files;
     size_t count, room; /* found */
     size_t next;        /* that nobody has taken */
+    hk_event more;      /* found, or the walk is over */
     size_t printed;
     uint64_t bytes;
     int workers;
@@ -87,6 +88,7 @@ static void add(struct run *r, const char *path, int error)
     char *copy = strdup(path);
     if (r->files == NULL || copy == NULL) abort();
     r->files[r->count++] = (struct file){ .path = copy, .error = error, .done = error < 0 };
+    hk_event_set(&r->more);
 }
 
 static int by_name(const void *a, const void *b)
@@ -170,7 +172,8 @@ static void *worker(void *arg)
     int error = buf != NULL && state != NULL ? 0 : -ENOMEM;
     while (error == 0 && (r->next < r->count || !r->walked)) {
         if (r->next == r->count) { /* the walk is behind */
-            error = hk_sleep(HK_MS(1));
+            hk_event_clear(&r->more);
+            error = hk_event_wait(&r->more);
             continue;
         }
         size_t i = r->next++; /* the list may move while this file is read */
@@ -192,16 +195,20 @@ static int path_count;
 
 static void *hash_all(void *arg)
 {
-    hk_tid tids[MOST_TASKS], bar = all.bar ? hk_spawn(HK_ROOT, report, &all) : 0;
-    for (int i = 0; i < all.workers; i++) tids[i] = hk_spawn(HK_ROOT, worker, &all);
+    HK_GROUP(bar, NULL);
+    if (all.bar) hk_spawn(&bar, report, &all);
+    HK_GROUP(workers, NULL);
+    for (int i = 0; i < all.workers; i++) hk_spawn(&workers, worker, &all);
     for (int i = 0; i < path_count; i++) walk(&all, paths[i], true);
     all.walked = true;
-    for (int i = 0; i < all.workers; i++) hk_task_wait(tids[i], NULL);
-    if (bar > 0) hk_task_kill(bar);
+    hk_event_set(&all.more);
+    intptr_t r = hk_group_close(&workers, 0);
+    hk_group_cancel(&bar, "all is done");
+    r = hk_group_close(&bar, r);
     clear_bar(&all);
     print_done(&all);
     free(all.files);
-    return hk_val(all.failed || all.printed < all.count);
+    return hk_val(r < 0 ? r : all.failed || all.printed < all.count);
 }
 
 static const char usage[] =

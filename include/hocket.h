@@ -2,14 +2,13 @@
 /* hocket.h: all of Hocket. Four rules say most of it.
  *
  *  1. Every function returns 0, a count, a handle > 0, or -errno; errno is never set. Things that
- *  come one after another
- *     all read alike: `while ((r = next(x, &item)) > 0)`; 0 is the end, negative the failure.
+ *     come one after another all read alike: `while ((r = next(x, &item)) > 0)`; 0 is the end,
+ *     negative the failure.
  *  2. hk_VERB with the name of a POSIX call is that call, same arguments, blocking the task only
- *  (hk_read, hk_accept,
- *     hk_close). Everything of our own is hk_NOUN_verb (hk_coro_send, hk_task_kill).
- *  3. A blocking call takes no timeout.
+ *     (hk_read, hk_accept, hk_close). Everything of our own is hk_NOUN_verb (hk_coro_send).
+ *  3. A blocking call takes no timeout. The scope around it has one.
  *  4. What is opened in a block is declared with HK_..., and leaving the block by any path closes
- *  it.
+ *     it.
  *
  * The chapters, each a header of its own: */
 #ifndef HOCKET_H
