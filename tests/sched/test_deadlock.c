@@ -239,11 +239,11 @@ TEST(a_task_waits_for_itself_through_its_children)
     CHECK_EQ(listen_to(waits_for_children, NULL), -EDEADLK);
     cut_report();
     CHECK(strstr(said,
-                 "hocket:   task 2      task                 waiting for the ledger, 0.000 s, in "
+                 "hocket:   task 2      takes                waiting for the ledger, 0.000 s, in "
                  "group clerks\n") != NULL);
     CHECK(strstr(said, "hocket:   cycle: task 1 'main' waits for the end of group clerks of 3 "
                        "tasks (") != NULL);
-    CHECK(strstr(said, "): task 2 'task',\n"
+    CHECK(strstr(said, "): task 2 'takes',\n"
                        "hocket:          which waits for the ledger: task 1 'main'\n") != NULL);
     CHECK_EQ(count_lines("cycle: "), 1);
 }
@@ -289,11 +289,11 @@ TEST(a_cycle_through_groups_and_who_waits_besides)
                        "(") != NULL);
     CHECK(strstr(said, "): task 2 'clerk',\n"
                        "hocket:          which waits for the end of group of 2 tasks (") != NULL);
-    CHECK(strstr(said, "): task 4 'task',\n"
+    CHECK(strstr(said, "): task 4 'takes',\n"
                        "hocket:          which waits for the ledger: task 1 'main'\n") != NULL);
     snprintf(
         line, sizeof line,
-        "hocket:   task 3      task                 waiting for event 'never', 0.000 s, in the "
+        "hocket:   task 3      waits_for_ever       waiting for event 'never', 0.000 s, in the "
         "group of %s:%d\n",
         __FILE__, inner_line);
     CHECK(strstr(said, line) != NULL);
