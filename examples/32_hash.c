@@ -195,16 +195,13 @@ static int path_count;
 
 static void *hash_all(void *arg)
 {
-    HK_GROUP(bar, NULL);
-    if (all.bar) hk_spawn(&bar, report, &all);
     HK_GROUP(workers, NULL);
+    if (all.bar) hk_spawn_with(&workers, report, &all, &(hk_coro_options){ .daemon = true });
     for (int i = 0; i < all.workers; i++) hk_spawn(&workers, worker, &all);
     for (int i = 0; i < path_count; i++) walk(&all, paths[i], true);
     all.walked = true;
     hk_event_set(&all.more);
     intptr_t r = hk_group_close(&workers, 0);
-    hk_group_cancel(&bar, "all is done");
-    r = hk_group_close(&bar, r);
     clear_bar(&all);
     print_done(&all);
     free(all.files);

@@ -60,15 +60,13 @@ static void *server(void *address)
         printf("listening on %s\n", text);
     fflush(stdout);
 
-    HK_GROUP(all, NULL);
     HK_GROUP(connections, &each_alone);
-    hk_spawn(&all, stop_on_signal, &connections);
+    hk_spawn_with(&connections, stop_on_signal, &connections, &(hk_coro_options){ .daemon = true });
     int fd;
     while ((fd = hk_accept(listener, NULL, NULL)) >= 0) hk_go(&connections, serve, fd);
     intptr_t r = hk_group_close(&connections, fd);
     printf("%ld requests, %ld answers\n", requests, answers);
-    hk_group_cancel(&all, "the server is over");
-    return hk_val(hk_group_close(&all, r));
+    return hk_val(r);
 }
 
 int main(int argc, char **argv)
