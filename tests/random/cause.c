@@ -4,6 +4,8 @@
  * what the close of that says. */
 #include "random/random.h"
 
+#include "sched/sched.h"
+
 #include <errno.h>
 
 static unsigned own_of(const struct scope *s) { return s->own | (s->cancelled ? CUT : 0); }
@@ -48,8 +50,8 @@ void age(struct run *run)
     for (int i = 0; i < run->program->scopes; i++) {
         struct scope *s = &run->scope[i];
         if (!s->open || s->cancelled) continue;
-        if (s->deadline <= now) s->cancelled = s->expired = true;
-        if (s->grace_end <= now) s->cancelled = true;
+        s->expired = s->deadline <= now && s->deadline <= s->grace_end;
+        s->cancelled = s->expired || s->grace_end <= now;
     }
 }
 
@@ -101,18 +103,33 @@ static struct task *closer_of(struct run *run, const struct scope *g)
     return g->is_closing && t->wait.active && !t->wait.decided ? t : NULL;
 }
 
+/* A spawn waits for room, which it will have, or has it. */
+static bool expects_more(const struct run *run, const struct scope *g)
+{
+    bool any = g->group->promised > 0;
+    for (int i = 0; i < run->program->tasks; i++) {
+        const struct task *t = &run->task[i];
+        const bool spawns =
+            t->wait.op == OP_spawn || t->wait.op == OP_daemon || t->wait.op == OP_light;
+        if (t->wait.active && spawns && &run->scope[t->wait.object] == g)
+            any |= hk__task_find(hk__here.sched, t->tid)->call != NULL;
+    }
+    return any;
+}
+
 /* A child has ended, or the close begins. */
 static void group_moves(struct run *run, struct scope *g)
 {
-    if (g->is_closing && g->live == 0 && g->daemons > 0) cancel_scope(g);
-    for (int i = 0; g->live == 0 && i < run->program->tasks; i++) {
+    if (g->live > 0 || expects_more(run, g)) return;
+    if (g->is_closing && g->daemons > 0) cancel_scope(g);
+    for (int i = 0; i < run->program->tasks; i++) {
         struct task *t = &run->task[i];
         if (t->wait.active && t->wait.op == OP_gwait && !t->wait.decided &&
             &run->scope[t->wait.object] == g)
             decide(&t->wait, 0);
     }
     struct task *closer = closer_of(run, g);
-    if (closer == NULL || g->live + g->daemons > 0) return;
+    if (closer == NULL || g->daemons > 0) return;
     decide(&closer->wait, verdict(g));
     g->open = false;
     closer->top = g->outer;
@@ -165,6 +182,7 @@ void task_ends(struct run *run, struct task *t, intptr_t value)
             other->wait.object == t->id)
             decide(&other->wait, 0);
     }
+    locks_break(run, t);
     struct scope *g = t->base;
     if (g == NULL) return;
     if (t->is_daemon)

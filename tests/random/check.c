@@ -11,16 +11,53 @@ static bool is_settled(const struct wait *w)
     return !w->hidden && w->call->state == HK__CALL_SETTLED;
 }
 
+/* Who must do something before a task that waits can go on; NULL: it may be anybody. */
+static const struct task *needed_by(const struct run *run, const struct task *t)
+{
+    const struct wait *w = &t->wait;
+    if (!w->active || w->decided || t->ended) return NULL;
+    if (w->op == OP_join) return &run->task[w->object];
+    if (w->op == OP_lock || (w->op == OP_cwait && w->committed == 1))
+        return run->mutex[w->object].owner;
+    if (w->op == OP_read || w->op == OP_write) return run->rwlock[w->object].writer;
+    const bool room = w->op == OP_spawn || w->op == OP_daemon || w->op == OP_light;
+    if (room ? run->scope[w->object].live != 1 : op_info[w->op].theme != GROUPS) return NULL;
+    const struct task *only = NULL;
+    for (int i = 0; i < run->program->tasks; i++) {
+        const struct task *child = &run->task[i];
+        if (!child->born || child->ended || child->base != &run->scope[w->object]) continue;
+        if (child->is_daemon && child->base->live > 0) continue;
+        if (only != NULL) return NULL;
+        only = child;
+    }
+    return only;
+}
+
+static bool waits_for(const struct run *run, const struct task *t, const struct task *who)
+{
+    for (int most = MAX_TASKS; t != NULL && t != who && most > 0; most--) t = needed_by(run, t);
+    return t == who;
+}
+
+static bool is_cancelled(const struct task *t)
+{
+    const unsigned cause = cause_of(t);
+    const intptr_t r = t->wait.call->result;
+    return r < 0 && (r == refusal_of(cause) || (r == -ECANCELED && cause & NO_WAIT));
+}
+
 /* A call ended that nobody served: it was cancelled, rightly, or its time had come. */
 static void explain(struct run *run, struct task *t)
 {
     struct wait *w = &t->wait;
-    const unsigned cause = cause_of(t);
     const intptr_t r = w->call->result;
     if (w->opaque && r >= 0) {
         model_commit(run, t, (int)r);
-    } else if (r < 0 && (r == refusal_of(cause) || (r == -ECANCELED && cause & NO_WAIT))) {
+    } else if (is_cancelled(t)) {
         model_withdraw(run, t);
+        locks_withdraw(run, t);
+        decide(w, r);
+    } else if (w->op == OP_join && r == -EDEADLK && waits_for(run, &run->task[w->object], t)) {
         decide(w, r);
     } else if (w->op == OP_sleep || w->op == OP_tick || w->op == OP_token) {
         model_settled(run, t);
@@ -44,7 +81,8 @@ static void compare(const struct task *t)
     else if (w->decided && w->call->result != w->result)
         random_fail("task %d: its %s ended with %ld, not %ld", t->id, name, (long)w->call->result,
                     (long)w->result);
-    else if (!w->decided && op_info[w->op].flags & WAITS && refusal_of(cause_of(t)) < 0)
+    else if (!w->decided && op_info[w->op].flags & WAITS && refusal_of(cause_of(t)) < 0 &&
+             !(w->op == OP_cwait && w->committed == 1))
         random_fail("task %d: its %s still waits, but is cancelled", t->id, name);
     else if (!w->decided && w->op == OP_sleep && hk_now() >= w->due)
         random_fail("task %d: it sleeps too long", t->id);
@@ -59,12 +97,19 @@ void check_all(struct run *run)
         struct task *t = &run->task[i];
         if (t->wait.active && t->wait.opaque && is_settled(&t->wait)) explain(run, t);
     }
-    for (int i = 0; i < run->program->tasks; i++) {
-        struct task *t = &run->task[i];
-        if (t->wait.active && !t->wait.decided && is_settled(&t->wait)) explain(run, t);
+    locks_look(run);
+    for (int others = 0; others < 2; others++) { /* who is gone lets others in */
+        for (int i = 0; i < run->program->tasks; i++) {
+            struct task *t = &run->task[i];
+            if (t->wait.active && !t->wait.decided && is_settled(&t->wait) &&
+                (others == 1 || is_cancelled(t)))
+                explain(run, t);
+        }
+        locks_admit(run);
     }
     for (int i = 0; i < run->program->tasks && !run->failed; i++)
         if (run->task[i].wait.active) compare(&run->task[i]);
+    locks_check(run);
     for (int i = 0; i < run->program->scopes; i++) {
         const struct scope *g = &run->scope[i];
         if (!g->open || !g->is_group) continue;

@@ -28,7 +28,9 @@ static enum op pick_op(struct maker *m, int depth, bool light)
         if (info->flags & RARE && pick(m, 8) > 0) continue;
         if (info->flags & BODY && op != OP_select && depth >= DEPTH) continue;
         if (is_task(op) && m->program->tasks >= MAX_TASKS) continue;
-        if (info->flags & BODY && !is_task(op) && m->program->scopes >= MAX_SCOPES) continue;
+        if (info->flags & BODY && !(info->flags & WAITS) && !is_task(op) &&
+            m->program->scopes >= MAX_SCOPES)
+            continue;
         return op;
     }
     return OPS;
@@ -90,6 +92,9 @@ static void fill_in(struct maker *m, struct stmt *s, int depth)
     } else if (is_task(s->op)) {
         s->object = p->tasks++;
         s->body = make_list(m, depth + 1, s->op == OP_light, 8);
+    } else if (flags & BODY && flags & WAITS) {
+        s->limit = pick(m, 8) == 0;
+        s->body = make_list(m, depth + 1, false, 4);
     } else if (flags & BODY) {
         s->object = p->scopes++;
         if (!group)

@@ -15,12 +15,12 @@ void decide(struct wait *w, intptr_t result)
 
 /* ---- lines ---- */
 
-static void line_add(struct line *line, struct task *t, int arm)
+void line_add(struct line *line, struct task *t, int arm)
 {
     line->entry[line->count++] = (struct entry){ t, arm };
 }
 
-static void line_remove(struct line *line, const struct task *t)
+void line_remove(struct line *line, const struct task *t)
 {
     int kept = 0;
     for (int i = 0; i < line->count; i++)
@@ -325,6 +325,10 @@ void model_begin(struct run *run, struct task *t)
         break;
     case OP_join: join_begin(run, t); break;
     case OP_gwait: gwait_begin(run, t); break;
+    case OP_lock:
+    case OP_read:
+    case OP_write:
+    case OP_cwait: locks_begin(run, t); break;
     default: timed_begin(run, t);
     }
 }
@@ -354,6 +358,8 @@ void model_act(struct run *run, const struct stmt *s)
     case OP_done:
         if (--run->waitgroup[i].count == 0) serve_all(run, &run->waitgroup[i].waiters, 0);
         break;
+    case OP_notify:
+    case OP_wake: locks_act(run, s); break;
     default: break;
     }
 }

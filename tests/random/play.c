@@ -51,6 +51,12 @@ static hk_call *prepare(struct run *run, struct task *t, const struct stmt *s)
     case OP_acquire: hk_semaphore_acquire_prepare(&t->call.sync, &run->semaphore[i].real); break;
     case OP_barrier: hk_barrier_wait_prepare(&t->call.sync, &run->barrier[i].real); break;
     case OP_drain: hk_waitgroup_wait_prepare(&t->call.sync, &run->waitgroup[i].real); break;
+    case OP_lock: hk_mutex_lock_prepare(&t->call.sync, &run->mutex[i].real); break;
+    case OP_read: hk_rwlock_read_prepare(&t->call.sync, &run->rwlock[i].real); break;
+    case OP_write: hk_rwlock_write_prepare(&t->call.sync, &run->rwlock[i].real); break;
+    case OP_cwait:
+        hk_condition_wait_prepare(&t->call.condition, &run->condition[i].real, &run->mutex[i].real);
+        break;
     case OP_join: hk_task_wait_prepare(&t->call.wait, run->task[i].tid, &t->exit); break;
     default: return NULL; /* hidden: it has no value to look at */
     }
@@ -73,6 +79,9 @@ static intptr_t direct(struct run *run, struct task *t, const struct stmt *s)
     case OP_acquire: return hk_semaphore_acquire(&run->semaphore[i].real);
     case OP_barrier: return hk_barrier_wait(&run->barrier[i].real);
     case OP_drain: return hk_waitgroup_wait(&run->waitgroup[i].real);
+    case OP_lock: return hk_mutex_lock(&run->mutex[i].real);
+    case OP_read: return hk_rwlock_read(&run->rwlock[i].real);
+    case OP_write: return hk_rwlock_write(&run->rwlock[i].real);
     case OP_join: return hk_task_wait(run->task[i].tid, &t->exit);
     case OP_gwait: return hk_group_wait(run->scope[i].group);
     default: return hk_trap(&t->call.call);
@@ -94,8 +103,15 @@ static void begin_wait(struct run *run, struct task *t, const struct stmt *s)
         decide(w, refusal);
     else
         model_begin(run, t);
-    if (w->decided || w->opaque || w->op == OP_token || !(cause & NO_WAIT)) return;
+    if (w->decided || w->opaque || w->op == OP_token || w->op == OP_join || !(cause & NO_WAIT))
+        return;
+    if (w->op == OP_cwait) {
+        locks_cancel(run, t);
+        return;
+    }
     model_withdraw(run, t);
+    locks_withdraw(run, t);
+    locks_admit(run);
     decide(w, -ECANCELED);
 }
 
@@ -143,8 +159,9 @@ static intptr_t end_wait(struct run *run, struct task *t, intptr_t r)
 }
 
 /* What names a task or group that is not there yet is left out. */
-static bool is_possible(const struct run *run, const struct stmt *s)
+static bool is_possible(const struct run *run, const struct task *t, const struct stmt *s)
 {
+    if (s->op == OP_cwait) return run->mutex[s->object].owner == t;
     if (s->op == OP_join || s->op == OP_kill) return run->task[s->object].born;
     if (s->op == OP_gwait || s->op == OP_stop) return run->scope[s->object].group != NULL;
     if (s->op == OP_cancel) return run->scope[s->object].real != NULL;
@@ -178,6 +195,8 @@ static void do_act(struct run *run, const struct stmt *s)
     case OP_release: hk_semaphore_release(&run->semaphore[i].real); break;
     case OP_add: hk_waitgroup_add(&run->waitgroup[i].real, 1); break;
     case OP_done: hk_waitgroup_done(&run->waitgroup[i].real); break;
+    case OP_notify: hk_condition_notify(&run->condition[i].real); break;
+    case OP_wake: hk_condition_notify_all(&run->condition[i].real); break;
     case OP_kill:
         if (!run->task[i].ended) run->task[i].killed = true;
         if (hk_task_kill(run->task[i].tid) != !run->task[i].ended)
@@ -199,6 +218,21 @@ static void do_act(struct run *run, const struct stmt *s)
         break;
     default: break;
     }
+}
+
+static intptr_t do_lock(struct run *run, struct task *t, const struct stmt *s)
+{
+    intptr_t r = do_wait(run, t, s);
+    if (r < 0 && r != -EOWNERDEAD) return r;
+    r = do_list(run, t, s->body);
+    if (s->limit != 0) return r; /* it ends with it */
+    check_all(run);
+    locks_unlock(run, s);
+    if (s->op == OP_lock)
+        hk_mutex_unlock(&run->mutex[s->object].real);
+    else
+        hk_rwlock_unlock(&run->rwlock[s->object].real);
+    return r;
 }
 
 /* ---- tasks ---- */
@@ -244,7 +278,7 @@ static hk_step light_step(hk_coro *co, void *in)
     struct run *run = the_run;
     HK_BEGIN(co);
     for (f->at = f->task->stmt->body; f->at != NULL; f->at = f->at->next) {
-        if (!is_possible(run, f->at)) continue;
+        if (!is_possible(run, f->task, f->at)) continue;
         if (!(op_info[f->at->op].flags & WAITS)) {
             do_act(run, f->at);
             continue;
@@ -301,6 +335,7 @@ static intptr_t do_spawn(struct run *run, struct task *parent, const struct stmt
     t->is_daemon = s->op == OP_daemon;
     t->is_light = s->op == OP_light;
     *w = (struct wait){ .active = true, .hidden = true, .op = s->op, .stmt = s };
+    w->object = (int)(g - run->scope);
     const hk_tid tid = make_task(t, g->group);
     w->active = false;
     if (tid > 0) {
@@ -427,6 +462,8 @@ static intptr_t do_exit(struct task *t)
 
 static intptr_t do_stmt(struct run *run, struct task *t, const struct stmt *s)
 {
+    if (op_info[s->op].flags & WAITS && op_info[s->op].flags & BODY && s->op != OP_select)
+        return do_lock(run, t, s);
     if (op_info[s->op].flags & WAITS) return do_wait(run, t, s);
     switch (s->op) {
     case OP_fail: t->value = -EIO; return -EIO;
@@ -455,14 +492,16 @@ static intptr_t do_stmt(struct run *run, struct task *t, const struct stmt *s)
 
 static bool unwinds(const struct stmt *s, intptr_t r)
 {
-    if (r == RETURNING && !(op_info[s->op].flags & WAITS)) return true;
+    if (r == RETURNING && (op_info[s->op].flags & BODY || !(op_info[s->op].flags & WAITS)) &&
+        s->op != OP_select)
+        return true;
     return (r == -ECANCELED || r == -ESHUTDOWN || r == -ETIMEDOUT || r == -EIO) && !s->goes_on;
 }
 
 static intptr_t do_list(struct run *run, struct task *t, const struct stmt *s)
 {
     for (; s != NULL && !run->failed; s = s->next) {
-        if (!is_possible(run, s)) continue;
+        if (!is_possible(run, t, s)) continue;
         const intptr_t r = do_stmt(run, t, s);
         if (unwinds(s, r)) return r;
     }

@@ -61,7 +61,13 @@ enum theme { FLOW, SCOPES, GROUPS, TASKS, CHANNELS, EVENTS, COUNTS, TIMES, LOCKS
     X(barrier, COUNTS, 2, WAITS | LIGHT) \
     X(add, COUNTS, 2, LIGHT) \
     X(done, COUNTS, 2, LIGHT) \
-    X(drain, COUNTS, 2, WAITS | LIGHT)
+    X(drain, COUNTS, 2, WAITS | LIGHT) \
+    X(lock, LOCKS, 2, WAITS | BODY) \
+    X(read, LOCKS, 2, WAITS | BODY) \
+    X(write, LOCKS, 2, WAITS | BODY) \
+    X(cwait, LOCKS, 2, WAITS) \
+    X(notify, LOCKS, 2, LIGHT) \
+    X(wake, LOCKS, 2, LIGHT)
 
 enum op {
 #define X(name, ...) OP_##name,
@@ -83,7 +89,7 @@ struct stmt {
     enum op op;
     int object;   /* of its kind; the number of a task or scope */
     int arg;      /* in steps of time, UNIT */
-    int limit;    /* of a group */
+    int limit;    /* of a group; of a lock: it is kept */
     bool goes_on; /* does not unwind where it is cancelled */
     struct stmt *body, *next;
 };
@@ -137,7 +143,7 @@ struct wait {
     intptr_t item; /* that it sends, or must have received */
     int64_t due, decided_at;
     const struct stmt *stmt;
-    int committed; /* select: the arm; -1: none yet */
+    int committed; /* select: the arm; -1: none yet. Condition: 1: it takes the mutex again */
     intptr_t arm_result;
     intptr_t arm_item[MAX_ARMS];
 };
@@ -149,6 +155,7 @@ union call {
     hk_sleep_call sleep;
     hk_tick_call tick;
     hk_select_call select;
+    hk_condition_call condition;
 };
 
 struct task {
@@ -187,6 +194,19 @@ struct chan_model {
     intptr_t item[4];
     int count;
     struct line senders, receivers;
+};
+
+struct mutex_model {
+    hk_mutex real;
+    struct task *owner; /* it may have ended */
+    struct line waiters;
+};
+
+struct rwlock_model {
+    hk_rwlock real;
+    struct task *writer;
+    int readers;
+    struct line waiters;
 };
 
 struct run {
@@ -234,6 +254,12 @@ struct run {
         hk_ticker real;
         int64_t opened, ticks;
     } ticker[2];
+    struct mutex_model mutex[2];
+    struct rwlock_model rwlock[2];
+    struct {
+        hk_condition real;
+        struct line waiters; /* with the mutex of that number */
+    } condition[2];
 };
 
 /* One at a time, since the scheduler's callbacks have no room for an argument. */
@@ -265,6 +291,19 @@ void model_commit(struct run *run, struct task *t, int arm); /* the arm that a s
 bool model_arm_ready(struct run *run, const struct stmt *arm);
 void model_settled(struct run *run, struct task *t); /* in its own time: sleep, tick, token */
 void decide(struct wait *w, intptr_t result);
+void line_add(struct line *line, struct task *t, int arm);
+void line_remove(struct line *line, const struct task *t);
+
+/* locks.c */
+void locks_begin(struct run *run, struct task *t);
+void locks_cancel(struct run *run, struct task *t); /* a wait for a condition, at its beginning */
+void locks_act(struct run *run, const struct stmt *s);
+void locks_unlock(struct run *run, const struct stmt *s);
+void locks_withdraw(struct run *run, struct task *t);
+void locks_admit(struct run *run); /* whoever waits behind those that were withdrawn */
+void locks_break(struct run *run, const struct task *t);
+void locks_look(struct run *run);
+void locks_check(struct run *run);
 
 /* check.c */
 void check_all(struct run *run);

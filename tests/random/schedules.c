@@ -30,6 +30,17 @@ static const char *const programs[] = {
     "spawn1{ barrier1 } spawn2{ barrier1 } spawn3{ barrier1 } spawn4{ kill1 }",
     "spawn1{ await0 } spawn2{ await0 } spawn3{ kill1 resolve0 }",
     "add0 spawn1{ drain0 } spawn2{ drain0 add0 done0 } spawn3{ kill1 done0 }",
+    /* locks */
+    "spawn1{ lock0{ yield } } spawn2{ lock0{ yield } } spawn3{ kill1 lock0{ yield } }",
+    "spawn1{ lock0/1{ yield } } spawn2{ lock0{ yield } } spawn3{ kill2 lock0{ yield } }",
+    "spawn1{ lock0/1{ yield } } spawn2{ lock0{ yield } } spawn3{ kill1 lock0{ yield } }",
+    "spawn1{ lock0{ cwait0 } } spawn2{ lock0{ notify0 } } spawn3{ kill1 lock0{ yield } }",
+    "spawn1{ lock0{ cwait0 } } spawn2{ lock0{ cwait0 } } spawn3{ kill1 lock0{ notify0 wake0 } }",
+    "spawn1{ lock0{ scope1:0{ cwait0! } } } spawn2{ lock0{ yield } }",
+    "spawn1{ lock0{ scope1:0{ cwait0! } recv0 } } spawn2{ send0 } spawn3{ cancel1 }",
+    "spawn1{ read0{ yield } } spawn2{ write0{ yield } } spawn3{ read0{ kill2 } }",
+    "spawn1{ write0/1{ yield } } spawn2{ read0{ yield } } spawn3{ read0{ yield } kill2 }",
+    "spawn1{ write0{ write0 yield } } spawn2{ read0{ yield } } spawn3{ kill1 write0 }",
     /* time */
     "spawn1{ sleep:2 } spawn2{ scope1:2{ sleep:3 } } spawn3{ scope2:1{ sleep:1 } kill1 }",
     "spawn1{ token0 token0 } spawn2{ token0 } spawn3{ kill1 token0 }",

@@ -85,12 +85,14 @@ static enum op read_op(struct reader *r)
     return OPS;
 }
 
+static bool info_is_scope(enum op op) { return op_info[op].theme <= GROUPS && op != OP_spawn; }
+
 static void count_numbers(struct program *p, const struct stmt *s)
 {
     const unsigned flags = op_info[s->op].flags;
     const bool task = s->op == OP_spawn || s->op == OP_daemon || s->op == OP_light;
     if (task && s->object >= p->tasks) p->tasks = s->object + 1;
-    if (flags & BODY && !task && s->op != OP_select && s->object >= p->scopes)
+    if (flags & BODY && !task && info_is_scope(s->op) && s->object >= p->scopes)
         p->scopes = s->object + 1;
 }
 
