@@ -57,10 +57,13 @@ void hk__condition_wait_handle(hk_call *call)
     hk__mutex_pass(w->mutex);
 }
 
+/* Why it is aborted the wait has to find out itself: its task will hear of it much later. */
 int hk__condition_wait_abort(hk_call *call)
 {
+    const hk_coro *t = hk__sched_of(call) != NULL ? call->task : NULL;
+    const int r = t != NULL ? hk__scope_refusal(hk__strand_force(t), call) : 0;
     hk__sync_abort(call);
-    take_again(hk__sync_of(call), -ECANCELED);
+    take_again(hk__sync_of(call), r < 0 ? r : -ECANCELED);
     return HK_ABORT_LATER;
 }
 

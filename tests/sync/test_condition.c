@@ -343,3 +343,30 @@ static void *stackless(void *arg)
     return arg;
 }
 TEST(a_stackless_task_waits_for_a_condition) { CHECK_EQ(run(stackless), 0); }
+
+/* ---- soft stops ---- */
+
+static void *waits_softly(void *arg)
+{
+    begin();
+    HK_SCOPE(soft, HK_FOREVER);
+    hk_scope_soft(&soft, true);
+    CHECK_EQ(hk_mutex_lock(&mutex), 0);
+    int r = hk_condition_wait(&condition, &mutex);
+    hk_mutex_unlock(&mutex);
+    return hk_val(hk_scope_close(&soft, r));
+}
+
+static void *softly(void *arg)
+{
+    HK_GROUP(g, NULL);
+    hk_tid tid = hk_spawn(&g, waits_softly, NULL);
+    hk_exit end;
+    settle();
+    hk_group_stop(&g, HK_FOREVER);
+    CHECK_EQ(hk_task_wait(tid, &end), 0);
+    CHECK_NUMBER(end.error, "-ESHUTDOWN");
+    return hk_val(hk_group_close(&g, 0));
+}
+
+TEST(a_soft_stop_says_that_it_is_one) { CHECK_EQ(run(softly), 0); }
