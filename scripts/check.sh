@@ -22,7 +22,8 @@ count() {
 }
 
 names=("$@")
-[ $# -gt 0 ] || names=(layers rooms style docs headers must_not_compile symbols listings calls mutants)
+[ $# -gt 0 ] || names=(
+    layers rooms style docs headers must_not_compile symbols listings calls mutants)
 for name in "${names[@]}"; do
     count "$name (self-test)" "scripts/check_$name.py" --self-test
     count "$name" "scripts/check_$name.py"

@@ -6,8 +6,9 @@ from collections import namedtuple
 LIST = "tests/mutants/mutants.txt"
 Mutant = namedtuple("Mutant", "what path old new line")
 
-ENTRY = re.compile(r"^--- (?P<what>[^\n]+)\n(?P<path>\S+)\n<<<<\n(?P<old>.*?)^====\n(?P<new>.*?)^>>>>\n",
-                   re.M | re.S)
+ENTRY = re.compile(
+    r"^--- (?P<what>[^\n]+)\n(?P<path>\S+)\n<<<<\n(?P<old>.*?)^====\n(?P<new>.*?)^>>>>\n",
+    re.M | re.S)
 
 
 def parse(text):
