@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Usage: mutants.py [--jobs N] [WORD]. Plants the bugs of tests/mutants/mutants.txt (those whose
 sentence or file has the word in it), one at a time, each in a copy of the tree, and runs the tests
-until one fails: the fast ones first, none longer than 30 s. Says which one killed it, and last
+until one fails, none longer than 30 s: first all of them against the random programs, which are
+soon built and fast, then those that survive against the other tests. Says which one killed it, then
 `mutants: KILLED/PLANTED`; leaves with 1 where one survives. The copies are build-mutants/N: what
 changed is built anew, no more."""
 import argparse
@@ -20,11 +21,11 @@ LIMIT = 30  # s, of each suite
 
 RANDOM, TESTS = "tests/hocket_random", "tests/hocket_tests"
 # What is built for a suite, and how it is run.
-SUITES = [
-    ("every schedule", RANDOM, ["--schedules", "all"]),
-    ("random programs", RANDOM, ["--seeds", "40000"]),
-    ("sync, sched", TESTS, ["-j1", "sync/", "sched/", "sim/"]),
-    ("call, coro", TESTS, ["-j1", "call/", "coro/"]),
+ROUNDS = [
+    [("every schedule", RANDOM, ["--schedules", "all"]),
+     ("random programs", RANDOM, ["--seeds", "40000"])],
+    [("sync, sched", TESTS, ["-j1", "sync/", "sched/", "sim/"]),
+     ("call, coro", TESTS, ["-j1", "call/", "coro/"])],
 ]
 
 
@@ -73,9 +74,9 @@ def fails(tree, program, arguments):
     return (lines or ["it dies"])[0][:100]
 
 
-def judge(tree, mutant):
+def judge(tree, suites):
     """How it was killed; None: it survives."""
-    for name, program, arguments in SUITES:
+    for name, program, arguments in suites:
         built = build(tree, program)
         if built is not True:
             return "DOES NOT BUILD: " + built[-400:]
@@ -85,16 +86,24 @@ def judge(tree, mutant):
     return None
 
 
-def try_out(trees, mutant):
+def try_out(trees, mutant, suites):
     tree = trees.get()
     path = os.path.join(tree, mutant.path)
     source = read(path).decode()
     try:
         write(path, mutantslib.plant(source, mutant))
-        return judge(tree, mutant)
+        return judge(tree, suites)
     finally:
         write(path, source)
         trees.put(tree)
+
+
+def prepare(trees, suites):
+    """Builds the trees as they are, one after the other: what follows is small."""
+    for tree in list(trees.queue):
+        built = build(tree, suites[0][1])
+        if built is not True:
+            sys.exit("mutants.py: the tree does not build: " + built[-2000:])
 
 
 def main():
@@ -109,19 +118,26 @@ def main():
     for n in range(options.jobs):
         tree = os.path.join(ROOT, "build-mutants", str(n))
         copy_tree(tree)
-        for program in (RANDOM, TESTS):
-            built = build(tree, program)
-            if built is not True:
-                sys.exit("mutants.py: the tree does not build: " + built[-2000:])
         trees.put(tree)
-    killed = 0
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for mutant, how in zip(mutants, pool.map(lambda m: try_out(trees, m), mutants)):
-            dead = how is not None and not how.startswith("DOES NOT BUILD")
-            killed += dead
-            print("%s %s: %s [%s]" % ("killed" if dead else "SURVIVES", mutant.path, mutant.what,
-                                      how or "no test fails"), flush=True)
+    left, killed = mutants, 0
+    for suites in ROUNDS:
+        survivors = []
+        prepare(trees, suites)
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            results = pool.map(lambda m, s=suites: try_out(trees, m, s), left)
+            for mutant, how in zip(left, results):
+                if how is None:
+                    survivors.append(mutant)
+                    continue
+                dead = not how.startswith("DOES NOT BUILD")
+                killed += dead
+                print("%s %s: %s [%s]" % ("killed" if dead else "BROKEN", mutant.path,
+                                          mutant.what, how), flush=True)
+        left = survivors
+    for mutant in left:
+        print("SURVIVES %s: %s" % (mutant.path, mutant.what))
     print("mutants: %d/%d" % (killed, len(mutants)))
+    print("%d passed, %d failed" % (killed, len(mutants) - killed))
     sys.exit(killed != len(mutants))
 
 

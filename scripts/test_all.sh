@@ -101,8 +101,12 @@ run_hardened() {
 # Each fuzzer for a minute; it builds its own folder.
 run_fuzz() { part fuzz scripts/fuzz.sh; }
 
+# Random programs, by the hundred thousand; planted bugs, each of which some test must find.
+run_random()  { part random scripts/random.sh; }
+run_mutants() { part mutants timeout 3600 scripts/mutants.py; }
+
 parts="gcc clang asan_clang asan_gcc tsan_clang tsan_gcc valgrind aarch64"
-parts+=" reference outline hardened fuzz"
+parts+=" reference outline hardened fuzz random mutants"
 for name in ${ONLY:-}; do
     if [[ " $parts " != *" $name "* ]]; then
         echo "test_all.sh: no such part: $name (there are: $parts)" >&2

@@ -109,7 +109,7 @@ static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *ite
         put(ch, sender->given);
     } else {
         sender = partner(&ch->senders, who);
-        if (sender == NULL) return ch->closed | ch->abandoned ? 0 : -EAGAIN;
+        if (sender == NULL) return (ch->closed | ch->abandoned) ? 0 : -EAGAIN;
         hk__item_copy(item, sender->given, ch->size);
         ch->sent++;
     }
