@@ -88,27 +88,30 @@ struct hk__cxx_exceptions {
     unsigned uncaught;
 };
 
-/* A coroutine with a stack; at the top of that stack. Private. */
+/* A coroutine with a stack; at the top of that stack. Private. What a resumer needs is a line of
+ * its own, which no task touches: so the life of a task is in four lines. */
 typedef struct hk__stackful {
     hk_coro coro;
-    hk__context back; /* where its resumer goes on */
-    hk_coro *resumer;
-    bool driven;
-    bool owns_name;  /* name is on the heap */
-    bool daemon;     /* its group does not wait for it */
-    bool started;    /* it has said so to whoever made it */
-    uint16_t colour; /* bytes of the stack above this struct */
-    uint32_t size;   /* of the stack, guard included, bytes */
-    char *stack;     /* lowest address, the guard's */
     hk_entry *entry;
     void *arg;
-    void (*arg_release)(void *arg);
     void (*end)(struct hk__stackful *self, void *value); /* after the body; does not return */
-    struct hk__at_end *at_end;
-    uint32_t refusals; /* of a killed task, in a row */
-    struct hk__cxx_exceptions exceptions;
+
+    hk__context back; /* where its resumer goes on */
+    hk_coro *resumer;
     void *fake_stack; /* AddressSanitizer's */
     void *fiber;      /* ThreadSanitizer's */
+
+    struct hk__at_end *at_end;
+    void (*arg_release)(void *arg);
+    struct hk__cxx_exceptions exceptions;
+    char *stack;     /* lowest address, the guard's */
+    uint32_t size;   /* of the stack, guard included, bytes */
+    uint16_t colour; /* bytes of the stack above this struct */
+    bool driven;
+    bool owns_name;    /* name is on the heap */
+    bool daemon;       /* its group does not wait for it */
+    bool started;      /* it has said so to whoever made it */
+    uint32_t refusals; /* of a killed task, in a row */
 } hk__stackful;
 
 /* What a thread knows; its address is the thread's identity. */

@@ -106,9 +106,12 @@ bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_option
 
 void hk__coro_clear(hk_coro *co)
 {
-    free(co->why);
-    co->why = NULL;
-    if (co->leaf != NULL && ((hk__stackful *)co)->owns_name) free((char *)(uintptr_t)co->name);
+    if (HK__UNLIKELY(co->why != NULL)) {
+        free(co->why);
+        co->why = NULL;
+    }
+    if (HK__UNLIKELY(co->leaf != NULL && ((hk__stackful *)co)->owns_name))
+        free((char *)(uintptr_t)co->name);
 }
 
 /* Answers the calls of a coroutine that nobody serves, until it yields or ends. */

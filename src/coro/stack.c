@@ -40,10 +40,8 @@ enum {
  * of its slab. */
 struct place {
     hk__stackful owner;
-    struct hk__slab *slab;
     struct place *under; /* on a shelf */
-    uint8_t size_class;
-    bool on_valgrind;
+    struct hk__slab *slab;
     unsigned valgrind; /* its number for this stack */
 } __attribute__((aligned(LINE)));
 
@@ -55,8 +53,8 @@ struct shelf {
 
 static __thread struct {
     struct shelf of[HK__STACK_CLASSES];
-    uint32_t warm_count; /* of all */
-    bool end_is_watched;
+    uint32_t warm_count;              /* of all */
+    bool end_is_watched, on_valgrind; /* both known once a stack has been put */
 } shelves __attribute__((tls_model("initial-exec")));
 
 static unsigned class_of(size_t size)
@@ -64,6 +62,11 @@ static unsigned class_of(size_t size)
     if (size == 0) size = HK__STACK_DEFAULT;
     if (size < HK__STACK_LEAST) size = HK__STACK_LEAST;
     return (unsigned)(64 - __builtin_clzll(size - 1)) - 14;
+}
+
+static unsigned class_of_place(const struct place *place)
+{
+    return (unsigned)__builtin_ctz(place->owner.size) - 14;
 }
 
 static uint32_t hot_limit(unsigned size_class)
@@ -78,10 +81,16 @@ static void push(struct place **list, struct place *place)
     *list = place;
 }
 
+/* Whoever makes one task often makes another: the lines of the next owner are fetched meanwhile. */
 static struct place *pop(struct place **list)
 {
-    struct place *place = *list;
-    *list = place->under;
+    struct place *place = *list, *next = place->under;
+    *list = next;
+    const uintptr_t lines = (uintptr_t)next; /* of nothing, where there is none */
+    __builtin_prefetch((const void *)lines);
+    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, sched)));
+    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, group)));
+    __builtin_prefetch((const void *)(lines + offsetof(struct place, under)));
     return place;
 }
 
@@ -100,8 +109,6 @@ static struct place *fetch_cold(unsigned size_class)
     place->owner.size = (uint32_t)slab->stack_size;
     place->owner.colour = (uint16_t)(stack + slab->stack_size - (char *)(&place->owner + 1));
     place->slab = slab;
-    place->size_class = (uint8_t)size_class;
-    place->on_valgrind = RUNNING_ON_VALGRIND;
     place->valgrind = VALGRIND_STACK_REGISTER(stack, stack + slab->stack_size);
     return place;
 }
@@ -128,14 +135,14 @@ hk__stackful *hk__stack_get(size_t size)
         place = fetch(size_class);
         if (!place) return NULL;
     }
-    if (HK__UNLIKELY(place->on_valgrind)) hk__valgrind_get(&place->owner);
+    if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_get(&place->owner);
     hk__sanitize_get(&place->owner);
     return &place->owner;
 }
 
 static __attribute__((noinline)) void put_warm(struct place *place)
 {
-    struct shelf *shelf = &shelves.of[place->size_class];
+    struct shelf *shelf = &shelves.of[class_of_place(place)];
     if (shelves.warm_count >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
     shelf->warm_count++;
     shelves.warm_count++;
@@ -145,21 +152,23 @@ static __attribute__((noinline)) void put_warm(struct place *place)
 static __attribute__((noinline)) void watch_end(void)
 {
     shelves.end_is_watched = true;
+    shelves.on_valgrind = RUNNING_ON_VALGRIND;
     hk__thread_watch_end();
 }
 
 void hk__stack_put(hk__stackful *owner)
 {
     struct place *place = (struct place *)owner;
-    struct shelf *shelf = &shelves.of[place->size_class];
+    const unsigned size_class = class_of_place(place);
+    struct shelf *shelf = &shelves.of[size_class];
     if (HK__UNLIKELY(!shelves.end_is_watched)) watch_end();
-    if (HK__LIKELY(shelf->hot_count < hot_limit(place->size_class))) {
+    if (HK__LIKELY(shelf->hot_count < hot_limit(size_class))) {
         shelf->hot_count++;
         push(&shelf->hot, place);
     } else {
         put_warm(place);
     }
-    if (HK__UNLIKELY(place->on_valgrind)) hk__valgrind_put(owner);
+    if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_put(owner);
     hk__sanitize_put(owner);
 }
 
@@ -175,7 +184,7 @@ static void add(struct batch *batch, struct place *place)
 {
     size_t page = hk__page_size();
     hk__sanitize_return(&place->owner);
-    if (place->on_valgrind) hk__valgrind_return(&place->owner);
+    if (shelves.on_valgrind) hk__valgrind_return(&place->owner);
     VALGRIND_STACK_DEREGISTER(place->valgrind);
     struct iovec *memory = &batch->memory[batch->count];
     memory->iov_base = place->owner.stack + page;

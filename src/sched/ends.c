@@ -25,7 +25,7 @@ struct kept {
 
 struct hk__ends {
     uint32_t count, room;
-    uint32_t sorted; /* so many of the first, by tid */
+    uint32_t sorted; /* so many of the first are known to stand in order of their tids */
     uint32_t failed; /* so many failures there were */
     uint32_t kept;
     struct kept *first, **last;
@@ -34,15 +34,14 @@ struct hk__ends {
 
 static struct hk__ends *ends_of(hk_group *g)
 {
-    if (g->ends != NULL) return g->ends;
+    if (HK__LIKELY(g->ends != NULL)) return g->ends;
     g->ends = calloc(1, sizeof *g->ends);
     if (g->ends != NULL) g->ends->last = &g->ends->first;
     return g->ends;
 }
 
-static bool has_room(struct hk__ends *e)
+static __attribute__((noinline)) bool grow(struct hk__ends *e)
 {
-    if (e->count < e->room) return true;
     uint32_t room = e->room != 0 ? e->room * 2 : 16;
     struct end *end = realloc(e->end, room * sizeof *end);
     if (end == NULL) return false;
@@ -54,11 +53,8 @@ static bool has_room(struct hk__ends *e)
 void hk__ends_add(hk_group *g, hk_tid tid, void *value, bool cancelled)
 {
     struct hk__ends *e = ends_of(g);
-    if (e == NULL || !has_room(e)) return;
-    const bool in_order =
-        e->count == e->sorted && (e->count == 0 || e->end[e->count - 1].tid < (uint64_t)tid);
+    if (e == NULL || (HK__UNLIKELY(e->count == e->room) && !grow(e))) return;
     e->end[e->count++] = (struct end){ (uint64_t)tid, cancelled, value };
-    if (in_order) e->sorted = e->count;
 }
 
 void hk__ends_fail(hk_group *g, const hk_failure *failure)
@@ -97,6 +93,9 @@ static int by_tid(const void *a, const void *b)
 
 static const struct end *find(struct hk__ends *e, hk_tid tid)
 {
+    while (e->sorted < e->count &&
+           (e->sorted == 0 || e->end[e->sorted - 1].tid < e->end[e->sorted].tid))
+        e->sorted++;
     if (e->sorted < e->count) {
         qsort(e->end, e->count, sizeof *e->end, by_tid);
         e->sorted = e->count;

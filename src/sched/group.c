@@ -66,36 +66,19 @@ void hk__group_open_root(hk_sched *s)
 
 /* ---- children ---- */
 
-static bool is_daemon(const hk_coro *t) { return t->leaf != NULL && ((hk__stackful *)t)->daemon; }
-
-void hk__group_enter(hk_group *g, hk_coro *child)
-{
-    child->group = g;
-    child->next = NULL;
-    child->prev = g->last;
-    if (g->last != NULL)
-        g->last->next = child;
-    else
-        g->first = child;
-    g->last = child;
-    if (HK__UNLIKELY(is_daemon(child)))
-        g->daemons++;
-    else
-        g->live++;
-    child->state = HK__LIKELY(g->force == 0) ? HK__TASK : HK__TASK_MARKED;
-}
-
 static void leave(hk_group *g, hk_coro *child)
 {
     if (child->prev != NULL)
         child->prev->next = child->next;
     else
         g->first = child->next;
-    if (child->next != NULL)
+    if (child->next != NULL) {
         child->next->prev = child->prev;
-    else
+        __builtin_prefetch(&child->next->group); /* often the next to end */
+    } else {
         g->last = child->prev;
-    if (HK__UNLIKELY(is_daemon(child)))
+    }
+    if (HK__UNLIKELY(hk__task_is_daemon(child)))
         g->daemons--;
     else
         g->live--;
@@ -120,7 +103,8 @@ static void child_failed(hk_group *g, const hk_coro *t, int error)
 }
 
 /* What its end means for the others. */
-static void judge(hk_group *g, const hk_coro *t, void *value, bool cancelled, bool told)
+static __attribute__((noinline)) void judge(hk_group *g, const hk_coro *t, void *value,
+                                            bool cancelled, bool told)
 {
     const bool stopped = value == hk_val(-ESHUTDOWN) && g->force & HK__STOPPING;
     if (g->policy != HK_INDEPENDENT) hk__ends_add(g, t->tid, value, cancelled);
@@ -154,7 +138,7 @@ static void give_room(hk_group *g)
 }
 
 /* Somebody may go on: who waits for room, or for the last child. */
-static void tell_waiters(hk_group *g)
+static __attribute__((noinline)) void tell_waiters(hk_group *g)
 {
     give_room(g);
     if (expected(g) > 0) return;
@@ -175,8 +159,11 @@ void hk__group_exit(hk_group *g, hk_coro *t, void *value, bool cancelled, bool t
 {
     leave(g, t);
     if (g == &sched_of(g)->root) return;
-    judge(g, t, value, cancelled, told);
-    if (g->waiters.first != NULL) tell_waiters(g);
+    if (HK__LIKELY(g->policy == HK_ALL && !hk_is_err(value)))
+        hk__ends_add(g, t->tid, value, false);
+    else
+        judge(g, t, value, cancelled, told);
+    if (g->waiters.first != NULL && (g->live == 0 || g->limit != 0)) tell_waiters(g);
 }
 
 /* ---- room ---- */
@@ -199,18 +186,14 @@ static void wait_prepare(hk_sync_call *wait, const hk_call_type *type, hk_group 
     wait->object = g;
 }
 
-int hk__group_admit(hk_group *g)
+int hk__group_make_room(hk_group *g)
 {
-    if (!is_open(g)) return -EPIPE;
-    if (sched_of(g) != hk__here.sched) return -EPERM;
-    if (HK__UNLIKELY(g->limit != 0 && expected(g) >= g->limit)) {
-        if (hk__here.self->leaf == NULL) return -EAGAIN;
-        hk_sync_call wait;
-        wait_prepare(&wait, &hk__group_room_type, g);
-        intptr_t r = hk_trap(&wait.call);
-        return r < 0 ? (int)r : 1;
-    }
-    return 0;
+    if (expected(g) < g->limit) return 0;
+    if (hk__here.self->leaf == NULL) return -EAGAIN;
+    hk_sync_call wait;
+    wait_prepare(&wait, &hk__group_room_type, g);
+    intptr_t r = hk_trap(&wait.call);
+    return r < 0 ? (int)r : 1;
 }
 
 void hk__group_keep(hk_group *g)
@@ -243,7 +226,7 @@ hk_coro *hk__group_needed(const hk_call *call, const hk_coro *last)
     const hk_group *g = HK_CONTAINER(call, hk_sync_call, call)->object;
     if (call->type == &hk__group_room_type && g->live != 1) return NULL;
     hk_coro *t = last != NULL ? last->next : g->first;
-    while (t != NULL && is_daemon(t) && g->live > 0) t = t->next;
+    while (t != NULL && hk__task_is_daemon(t) && g->live > 0) t = t->next;
     return t;
 }
 

@@ -273,14 +273,13 @@ int64_t hk__group_owner(const hk_call *call);
 hk_coro *hk__group_needed(const hk_call *call, const hk_coro *last);
 /* HK_ROOT, of a scheduler without tasks. */
 void hk__group_open_root(hk_sched *s);
-/* Whether it may get one more child now: waits for room. 0; 1: it has waited, and room is promised,
- * until hk__group_keep says that the child is born, or will not be; -errno. */
-int hk__group_admit(hk_group *g);
+/* One that has a limit: waits until it may get one more child. 0; 1: it has waited, and room is
+ * promised, until hk__group_keep says that the child is born, or will not be; -errno. */
+int hk__group_make_room(hk_group *g);
 void hk__group_keep(hk_group *g);
 /* It lay on a stack that is dropped; it has no children. */
 void hk__group_drop(hk_group *g);
-/* A child is born, has ended (told: somebody else knows of its failure). */
-void hk__group_enter(hk_group *g, hk_coro *child);
+/* A child has ended (told: somebody else knows of its failure). */
 void hk__group_exit(hk_group *g, hk_coro *child, void *value, bool cancelled, bool told);
 
 /* ends.c: what is kept of the children of a group. */
@@ -302,6 +301,9 @@ bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call);
 bool hk__call_forward(hk_sched *s, hk_coro *t, hk_call *call);
 /* Saves task t, whose leaf is self, and picks who runs next on this thread. */
 hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t);
+/* Parks the task that runs in a call which waits already: for who may make it at once
+ * (hk__sched_quick), and has seen that it cannot be. Where to go. */
+hk__jump hk__call_park(hk_sched *s, hk_call *call);
 void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result);
 /* Runs a parked call's handler once more: its descriptor is ready, its time has come. */
 void hk__call_retry(hk_call *call);
@@ -397,6 +399,11 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task)
 {
     hk__ready_push(s, task);
     if (HK__UNLIKELY(!s->running)) hk__inbox_wake(s);
+}
+
+static inline bool hk__task_is_daemon(const hk_coro *t)
+{
+    return t->leaf != NULL && ((const hk__stackful *)t)->daemon;
 }
 
 /* report.c. Tasks, and cycles of them. */

@@ -27,6 +27,22 @@ hk_coro *hk__task_here(void)
 
 /* ---- birth ---- */
 
+/* It is the youngest child of its group. */
+static inline void enter(hk_group *g, hk_coro *child)
+{
+    hk_coro *last = g->last;
+    child->group = g;
+    child->next = NULL;
+    child->prev = last;
+    *(last != NULL ? &last->next : &g->first) = child;
+    g->last = child;
+    if (HK__UNLIKELY(hk__task_is_daemon(child)))
+        g->daemons++;
+    else
+        g->live++;
+    child->state = HK__LIKELY(g->force == 0) ? HK__TASK : HK__TASK_MARKED;
+}
+
 static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group *g, hk_coro *t,
                                                           const char *name)
 {
@@ -37,7 +53,7 @@ static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group 
     t->tid = m->last;
     t->name = name;
     t->sched = s;
-    hk__group_enter(g, t);
+    enter(g, t);
     s->live++;
     hk__task_wake(s, t);
     return t->tid;
@@ -85,10 +101,15 @@ static const hk_coro_options default_options;
 /* The group that is meant, where it may get one more now. */
 static int admit(hk_group **g)
 {
-    if (here() == NULL) return hk__outside();
-    if (*g != HK_ROOT) return hk__group_admit(*g);
-    *g = &here()->root;
-    return 0;
+    hk_sched *s = here();
+    if (HK__UNLIKELY(s == NULL)) return hk__outside();
+    if (*g == HK_ROOT) {
+        *g = &s->root;
+        return 0;
+    }
+    if ((*g)->scope.owner == NULL) return -EPIPE;
+    if ((*g)->scope.sched != s) return -EPERM;
+    return HK__LIKELY((*g)->limit == 0) ? 0 : hk__group_make_room(*g);
 }
 
 hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options)

@@ -197,6 +197,17 @@ hk__jump hk__trap_begin(hk_call *call)
     return park(s, self, t);
 }
 
+hk__jump hk__call_park(hk_sched *s, hk_call *call)
+{
+    hk_coro *self = hk__here.self, *t = self->root;
+    call->driver = &s->driver;
+    call->task = t;
+    call->state = HK__CALL_PARKED;
+    call->since = s->now;
+    t->call = call;
+    return park(s, self, t);
+}
+
 /* A yield in a task that is marked, to a driver that is not ours, or where nobody drives. */
 static __attribute__((noinline)) hk__jump yield_slowly(void)
 {

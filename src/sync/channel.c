@@ -9,7 +9,7 @@
  * in between. Who waits is served by whoever makes that possible, in order: so receivers wait only
  * at an empty channel, senders only at a full one, and nobody can overtake them. A task that need
  * not wait makes no system call: hk__chan_send and hk__chan_recv do the same as the handlers, at
- * once. */
+ * once; and where it must, it parks in a call that has begun already. */
 #include "sync/channel.h"
 
 #include "sync/arms.h"
@@ -117,26 +117,39 @@ static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *ite
     return 1;
 }
 
+/* Until somebody serves it. */
+static inline __attribute__((always_inline)) int wait_in(hk__queue *q, hk_sched *s, hk_sync_call *c)
+{
+    hk_coro *me = hk__here.self;
+    hk__queue_push(q, c);
+    hk__jump_over(me, hk__call_park(s, &c->call));
+    return (int)c->call.result;
+}
+
 int hk__chan_send(hk_chan *ch, const void *item)
 {
-    const hk_sched *s = hk__sched_quick();
+    hk_sched *s = hk__sched_quick();
+    hk_sync_call send;
     if (HK__LIKELY(s != NULL) && hk__is_open(ch) && HK__LIKELY(ch->sched == s)) {
         int r = try_send(ch, item, NULL);
         if (r != -EAGAIN) return r;
+        hk__chan_send_prepare(&send, ch, item);
+        return wait_in(&ch->senders, s, &send);
     }
-    hk_sync_call send;
     hk__chan_send_prepare(&send, ch, item);
     return (int)hk_trap(&send.call);
 }
 
 int hk__chan_recv(hk_chan *ch, void *item)
 {
-    const hk_sched *s = hk__sched_quick();
+    hk_sched *s = hk__sched_quick();
+    hk_sync_call recv;
     if (HK__LIKELY(s != NULL) && hk__is_open(ch) && HK__LIKELY(ch->sched == s)) {
         int r = try_recv(ch, item, NULL);
         if (r != -EAGAIN) return r;
+        hk__chan_recv_prepare(&recv, ch, item);
+        return wait_in(&ch->receivers, s, &recv);
     }
-    hk_sync_call recv;
     hk__chan_recv_prepare(&recv, ch, item);
     return (int)hk_trap(&recv.call);
 }
