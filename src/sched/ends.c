@@ -23,30 +23,38 @@ struct kept {
     char why[256];
 };
 
+enum { FEW = 16 };
 struct hk__ends {
     uint32_t count, room;
     uint32_t sorted; /* so many of the first are known to stand in order of their tids */
     uint32_t failed; /* so many failures there were */
     uint32_t kept;
     struct kept *first, **last;
-    struct end *end;
+    struct end *end;     /* the first of `room` */
+    struct end few[FEW]; /* which are these, until there are more */
 };
 
 static struct hk__ends *ends_of(hk_group *g)
 {
     if (HK__LIKELY(g->ends != NULL)) return g->ends;
-    g->ends = calloc(1, sizeof *g->ends);
-    if (g->ends != NULL) g->ends->last = &g->ends->first;
-    return g->ends;
+    struct hk__ends *e = g->ends = malloc(sizeof *e);
+    if (e == NULL) return NULL;
+    e->count = e->sorted = e->failed = e->kept = 0;
+    e->room = FEW;
+    e->first = NULL;
+    e->last = &e->first;
+    e->end = e->few;
+    return e;
 }
 
 static __attribute__((noinline)) bool grow(struct hk__ends *e)
 {
-    uint32_t room = e->room != 0 ? e->room * 2 : 16;
-    struct end *end = realloc(e->end, room * sizeof *end);
+    struct end *grown = e->end != e->few ? e->end : NULL;
+    struct end *end = realloc(grown, (size_t)e->room * 2 * sizeof *end);
     if (end == NULL) return false;
+    if (grown == NULL) memcpy(end, e->few, sizeof e->few);
     e->end = end;
-    e->room = room;
+    e->room *= 2;
     return true;
 }
 
@@ -153,7 +161,7 @@ void hk__ends_free(hk_group *g)
         next = k->next;
         free(k);
     }
-    free(g->ends->end);
+    if (g->ends->end != g->ends->few) free(g->ends->end);
     free(g->ends);
     g->ends = NULL;
 }

@@ -266,7 +266,7 @@ static __attribute__((noinline, cold)) void report(const hk_sched *s, const hk_c
 }
 
 /* hk_run's task: what it says is what hk_run returns, and its failure is everybody's end. */
-static __attribute__((noinline)) void finish_main(hk_sched *s, hk_coro *t, void *value)
+static void finish_main(hk_sched *s, hk_coro *t, void *value)
 {
     s->main_value = value;
     if (!hk_is_err(value)) return;
@@ -275,7 +275,7 @@ static __attribute__((noinline)) void finish_main(hk_sched *s, hk_coro *t, void 
 }
 
 /* True: one of them has taken the failure on itself. */
-static __attribute__((noinline)) bool tell_waiters(hk_coro *t, void *value, bool cancelled)
+static bool tell_waiters(hk_coro *t, void *value, bool cancelled)
 {
     bool started_it = false;
     for (hk_wait_call *last; (last = t->waiters) != NULL;) {
@@ -315,7 +315,7 @@ void hk__held_remove(hk__held *held)
 }
 
 /* It ends, and others wait for what it holds. */
-static __attribute__((noinline)) void tell_held(hk_coro *t)
+static void tell_held(hk_coro *t)
 {
     for (hk__held *held; (held = t->held) != NULL;) {
         hk__held_remove(held);
@@ -323,19 +323,28 @@ static __attribute__((noinline)) void tell_held(hk_coro *t)
     }
 }
 
+/* Somebody wants to know of it. True: one of them has taken the failure on itself. */
+static __attribute__((noinline)) bool tell_all(hk_sched *s, hk_coro *t, void *value,
+                                               bool *ret_cancelled)
+{
+    bool told = t->waiters != NULL || t->tid == s->main;
+    if (hk_is_err(value) && !was_ended(t, value, ret_cancelled) && !told && t->group == &s->root)
+        report(s, t, (int)hk_num(value));
+    tell_held(t);
+    told = t->waiters != NULL && tell_waiters(t, value, *ret_cancelled);
+    if (t->tid == s->main) finish_main(s, t, value);
+    return told;
+}
+
 void hk__task_finish(hk_coro *t, void *value)
 {
     hk_sched *s = t->sched;
-    hk_group *g = t->group;
-    bool cancelled = false, told = t->waiters != NULL || t->tid == s->main;
-    if (HK__UNLIKELY(hk_is_err(value)) && !was_ended(t, value, &cancelled) && !told &&
-        g == &s->root)
-        report(s, t, (int)hk_num(value));
-    if (HK__UNLIKELY(t->held != NULL)) tell_held(t);
-    told = HK__UNLIKELY(t->waiters != NULL) && tell_waiters(t, value, cancelled);
-    if (HK__UNLIKELY(t->tid == s->main)) finish_main(s, t, value);
+    bool cancelled = false, told = false;
+    if (HK__UNLIKELY(hk_is_err(value) || t->waiters != NULL || t->held != NULL ||
+                     t->tid == s->main))
+        told = tell_all(s, t, value, &cancelled);
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
-    hk__group_exit(g, t, value, cancelled, told);
+    hk__group_exit(t->group, t, value, cancelled, told);
     s->live--;
     if (HK__UNLIKELY(t->values != NULL)) hk__values_release(t->values);
     t->state = HK__FINISHED;
