@@ -501,7 +501,7 @@ static void *one_comes(void *arg)
     return NULL;
 }
 
-TEST(serve_dropped_at_shutdown, .prints = "was killed and ignores it")
+TEST(serve_dropped_at_shutdown, .prints = "was cancelled and ignores it")
 {
     struct server s = { .handler = ignores };
     hk_sched *sched = hk_sched_create(&(hk_run_options){ .grace = HK_MS(20) });

@@ -251,7 +251,7 @@ TASK_TEST(of_two_that_become_ready_in_one_pass_the_first_happens)
 {
     int item = 3;
     open_both(1);
-    hk_spawn(HK_ROOT, selects, HK_FAIR);
+    hk_spawn(HK_ROOT, selects, hk_val(HK_FAIR));
     hk_sched_yield();
     CHECK_EQ(hk_chan_send(b, &item), 0);
     CHECK_EQ(hk_chan_send(a, &item), 0);
@@ -269,7 +269,7 @@ TASK_TEST(what_has_happened_is_told_though_the_task_is_killed)
 {
     int item = 4;
     open_both(1);
-    hk_tid tid = hk_spawn(HK_ROOT, selects, HK_FAIR);
+    hk_tid tid = hk_spawn(HK_ROOT, selects, hk_val(HK_FAIR));
     hk_sched_yield();
     CHECK_EQ(hk_chan_send(b, &item), 0);
     CHECK_EQ(hk_chan_send(a, &item), 0);
@@ -286,7 +286,7 @@ TASK_TEST(killed_before_anything_happened_it_takes_nothing)
 {
     int item = 4;
     open_both(1);
-    hk_tid tid = hk_spawn(HK_ROOT, selects, HK_FAIR);
+    hk_tid tid = hk_spawn(HK_ROOT, selects, hk_val(HK_FAIR));
     hk_sched_yield();
     CHECK_EQ(waiting(a) + waiting(b), 2);
     hk_task_kill(tid);
