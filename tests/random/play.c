@@ -220,12 +220,21 @@ static void do_act(struct run *run, const struct stmt *s)
     }
 }
 
+static bool holds_group(const struct task *t)
+{
+    for (const struct scope *s = t->top; s != NULL; s = s->outer)
+        if (s->is_group) return true;
+    return false;
+}
+
+/* One that is kept breaks, since its task ends here: it must not wait for others, who may have to
+ * have the lock before they can end. */
 static intptr_t do_lock(struct run *run, struct task *t, const struct stmt *s)
 {
     intptr_t r = do_wait(run, t, s);
     if (r < 0 && r != -EOWNERDEAD) return r;
     r = do_list(run, t, s->body);
-    if (s->limit != 0) return r; /* it ends with it */
+    if (s->limit != 0 && t->id != 0 && !holds_group(t)) return r < 0 ? r : RETURNING;
     check_all(run);
     locks_unlock(run, s);
     if (s->op == OP_lock)
@@ -440,13 +449,6 @@ static intptr_t do_group(struct run *run, struct task *t, const struct stmt *s)
 }
 
 /* ---- statements ---- */
-
-static bool holds_group(const struct task *t)
-{
-    for (const struct scope *s = t->top; s != NULL; s = s->outer)
-        if (s->is_group) return true;
-    return false;
-}
 
 static intptr_t do_exit(struct task *t)
 {

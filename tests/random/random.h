@@ -89,7 +89,7 @@ struct stmt {
     enum op op;
     int object;   /* of its kind; the number of a task or scope */
     int arg;      /* in steps of time, UNIT */
-    int limit;    /* of a group; of a lock: it is kept */
+    int limit;    /* of a group; of a lock: its task ends with it */
     bool goes_on; /* does not unwind where it is cancelled */
     struct stmt *body, *next;
 };
