@@ -58,7 +58,8 @@ HK_API int hk_run(hk_entry *main_task, void *arg, const hk_run_options *options)
 HK_API hk_sched *hk_sched_create(const hk_run_options *options);
 
 /* Ends a scheduler: kills its tasks in reverse order of creation, runs them until they have unwound
- * or the grace is over, reports and drops those that have not. NULL is taken.
+ * or the grace is over, reports and drops those that have not. Channels that were opened here and
+ * not destroyed, and signals that were not closed, are named on stderr. NULL is taken.
  *   s: not usable afterwards.
  * Returns: nothing; aborts with a sentence where it runs. Blocks: at most the grace. Cancel: no.
  * Threads: its own. */
@@ -147,7 +148,9 @@ typedef struct hk_task_info {
  * Returns: how many tasks there are. Blocks: never. Cancel: no. Threads: its own. */
 HK_API size_t hk_sched_tasks(hk_sched *s, hk_task_info *ret_list, size_t max);
 
-/* Prints the table of tasks on stderr, as SIGQUIT does under hk_run.
+/* Prints the table of tasks on stderr, and each cycle of tasks that wait for one another, as
+ * SIGQUIT does under hk_run, and the report of a deadlock: a cycle among some tasks, while others
+ * live, is no deadlock, but shows here.
  *   s: the scheduler; NULL: the one that runs here.
  * Returns: nothing. Blocks: never. Cancel: no. Threads: its own. */
 HK_API void hk_sched_print(hk_sched *s);

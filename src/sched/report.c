@@ -8,6 +8,7 @@
 
 #include <execinfo.h>
 #include <stdio.h>
+#include <string.h>
 
 void hk__report_call(const hk_call *call, char *buf, size_t size)
 {
@@ -87,10 +88,41 @@ static void print_stack(void *arg)
     if (n > 2) backtrace_symbols_fd(frames + 2, n - 2, 2);
 }
 
+/* Groups too. The scopes of variables have no place. */
+static void say_scopes(const hk_scope *innermost)
+{
+    enum { SHOWN = 8 };
+    unsigned n = 0;
+    for (const hk_scope *s = innermost; s != NULL && n < SHOWN; s = s->outer) {
+        if (s->is & HK__IS_BINDING) continue;
+        hk__say("  in the %s opened at %s:%d", s->is & HK__IS_GROUP ? "group" : "scope", s->file,
+                s->line);
+        n++;
+    }
+}
+
 void hk__report_stuck(const hk_coro *t)
 {
     hk__say("task %lld '%s' did not end when it was killed, and is dropped", (long long)t->tid,
             hk__task_name(t));
     say_task(t->sched, t);
+    say_scopes(t->scope);
     if (t->leaf != NULL) hk__call_as_caller(&t->at.context, print_stack, NULL);
+}
+
+/* ---- leaks ---- */
+
+void hk__report_leaks(const hk_sched *s)
+{
+    enum { SHOWN = 16 };
+    unsigned n = 0;
+    for (const struct hk__listed *c = s->channels; c != NULL; c = c->next)
+        if (n++ < SHOWN) hk__say("channel '%s' was never destroyed", c->name);
+    if (n > SHOWN) hk__say("and %u more channels", n - SHOWN);
+    for (int number = 1; number < HK__SIGNALS; number++) {
+        const char *name = sigabbrev_np(number);
+        if (s->signals.open[number] > 0)
+            hk__say("hk_signals of signal %d%s%s: %u never closed", number,
+                    name != NULL ? ", SIG" : "", name != NULL ? name : "", s->signals.open[number]);
+    }
 }

@@ -148,13 +148,17 @@ static void leave(hk_sched *s)
     if (notified || hk__inbox_any(s)) hk__inbox_wake(s);
 }
 
+enum { STUCK = 32 }; /* tasks shown at most */
+
 /* What an operation works with is on its task's stack: there is no bound to this. */
 static void report_operations(const hk_sched *s)
 {
     hk__say("the scheduler ends, but waits for %u operations that cannot be cancelled (of files, "
             "hk_offload, or names being looked up):",
             s->operations.count);
-    for (const hk_coro *t = NULL; (t = hk__task_after(s, t)) != NULL;) hk__report_stuck(t);
+    unsigned shown = 0;
+    for (const hk_coro *t = NULL; shown++ < STUCK && (t = hk__task_after(s, t)) != NULL;)
+        hk__report_stuck(t);
 }
 
 static void unwind(hk_sched *s)
@@ -166,10 +170,15 @@ static void unwind(hk_sched *s)
         hk__loop_pass(s, limit);
     if (s->operations.count > 0) report_operations(s);
     while (s->operations.count > 0) hk__loop_pass(s, INT64_MAX);
-    while (s->live > 0) { /* those below others first */
+}
+
+static void drop_all(hk_sched *s)
+{
+    if (s->live > STUCK) hk__say("%u tasks did not end, of which %d are shown", s->live, STUCK);
+    for (unsigned n = 0; s->live > 0; n++) { /* those below others first */
         const hk_group *g = s->last_group;
         while (g->last == NULL) g = g->prev;
-        hk__report_stuck(g->last);
+        if (n < STUCK) hk__report_stuck(g->last);
         hk__task_drop(g->last);
     }
     s->ready.head = s->ready.tail;
@@ -182,6 +191,8 @@ void hk_sched_destroy(hk_sched *s)
         hk__misuse("hk_sched_destroy while a scheduler runs on this thread");
     enter(s);
     if (s->live > 0 || s->operations.count > 0) unwind(s);
+    hk__report_leaks(s); /* names may lie on stacks that are dropped next */
+    drop_all(s);
     hk__inbox_close(s);
     leave(s);
     finish(s);

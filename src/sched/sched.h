@@ -87,6 +87,12 @@ struct hk__signals {
     uint16_t open[HK__SIGNALS]; /* how many want it */
 };
 
+/* What should be ended before its scheduler is. */
+struct hk__listed {
+    const char *name;
+    struct hk__listed *next, *prev;
+};
+
 struct hk__descriptor;
 struct hk__descriptors {
     struct hk__descriptor *table; /* by number */
@@ -132,9 +138,9 @@ struct hk_sched {
     hk_group *last_group;
     struct hk__descriptors descriptors;
     struct hk__operations operations;
-    struct hk_chan *channels; /* open ones, the youngest first; see src/sync/channel.c */
-    uint64_t turn;            /* of select: with which arm it begins */
-    uint32_t outside;         /* calls parked on something else that the outside world will bring */
+    struct hk__listed *channels; /* open ones, the youngest first; see src/sync/channel.c */
+    uint64_t turn;               /* of select: with which arm it begins */
+    uint32_t outside; /* calls parked on something else that the outside world will bring */
     struct hk__signals signals;
     struct hk__spin spin;
     hk__world *world;
@@ -410,6 +416,8 @@ static inline bool hk__task_is_daemon(const hk_coro *t)
 void hk__report_tasks(hk_sched *s, const char *title);
 void hk__report_stuck(const hk_coro *task); /* with its stack */
 void hk__report_cycles(const hk_sched *s);  /* cycle.c */
+/* What nobody has closed or destroyed. */
+void hk__report_leaks(const hk_sched *s);
 void hk__report_call(const hk_call *call, char *buf, size_t size);
 
 /* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not

@@ -235,14 +235,14 @@ int hk__chan_recv_abort(hk_call *call)
 int hk__chan_send_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_chan *ch = call_of(call)->object;
-    return snprintf(buf, size, "to send on channel '%s', which holds %zu of %zu", ch->name,
+    return snprintf(buf, size, "to send on channel '%s', which holds %zu of %zu", ch->open.name,
                     ch->count, ch->capacity);
 }
 
 int hk__chan_recv_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_chan *ch = call_of(call)->object;
-    return snprintf(buf, size, "to receive from channel '%s', which is empty", ch->name);
+    return snprintf(buf, size, "to receive from channel '%s', which is empty", ch->open.name);
 }
 
 /* ---- open and shut ---- */
@@ -253,20 +253,20 @@ static void enlist(hk_chan *ch, hk_sched *s)
     if (s == NULL) return;
     ch->serial = s->serial;
     ch->listed = true;
-    ch->next = s->channels;
-    if (ch->next != NULL) ch->next->prev = ch;
-    s->channels = ch;
+    ch->open.next = s->channels;
+    if (ch->open.next != NULL) ch->open.next->prev = &ch->open;
+    s->channels = &ch->open;
 }
 
 /* The list of a scheduler that is gone is gone with it. */
 static void delist(hk_chan *ch)
 {
     if (!ch->listed || ch->sched->serial != ch->serial) return;
-    if (ch->next != NULL) ch->next->prev = ch->prev;
-    if (ch->prev != NULL)
-        ch->prev->next = ch->next;
+    if (ch->open.next != NULL) ch->open.next->prev = ch->open.prev;
+    if (ch->open.prev != NULL)
+        ch->open.prev->next = ch->open.next;
     else
-        ch->sched->channels = ch->next;
+        ch->sched->channels = ch->open.next;
 }
 
 /* One block: the channel, its items, the places of an ordered one. NULL: there is no memory. */
@@ -308,7 +308,7 @@ int hk__chan_open(hk_chan **ret_ch, size_t item_size, size_t capacity, const cha
     ch->end = ch->items + item_size * capacity;
     ch->compare = options->compare;
     ch->item_release = options->item_release;
-    ch->name = options->name != NULL ? options->name : *name == '&' ? name + 1 : name;
+    ch->open.name = options->name != NULL ? options->name : *name == '&' ? name + 1 : name;
     if (ordered) hk__ordered_open(ch);
     enlist(ch, hk__here.sched);
     *ret_ch = ch;

@@ -28,11 +28,10 @@ struct hk_chan {
 
     bool listed;     /* in its scheduler's list */
     uint64_t serial; /* of its scheduler */
-    hk_chan *next, *prev;
+    struct hk__listed open;
     struct hk__place *places; /* of an ordered one, a heap: the first is the smallest */
     int (*compare)(const void *a, const void *b);
     void (*item_release)(void *item);
-    const char *name;
 };
 
 /* Whether a channel, of any kind, is one: not NULL, and no error in place of one that could not be

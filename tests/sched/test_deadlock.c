@@ -1,29 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What the report of a deadlock says, to the letter: every task, what it waits for, and the cycles.
  * In virtual time, so that it is the same from run to run. */
+#include "support/said.h"
 #include "support/steps.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-/* ---- what was said ---- */
-
-static char said[16384];
-
-/* Runs it, and has what it writes to stderr in `said`. */
-static int listen_to(hk_entry *main_task, void *arg)
+static int simulate(void *main_task)
 {
     const hk_sim_options fifo = { .policy = HK_SIM_FIFO };
-    int old = dup(STDERR_FILENO), file = memfd_create("stderr", 0);
-    CHECK(old >= 0 && file >= 0);
-    dup2(file, STDERR_FILENO);
-    int r = hk_sim_run(main_task, arg, &fifo, NULL);
-    dup2(old, STDERR_FILENO);
-    ssize_t n = pread(file, said, sizeof said - 1, 0);
-    said[n > 0 ? n : 0] = '\0';
-    close(old);
-    close(file);
-    return r;
+    return hk_sim_run((hk_entry *)(uintptr_t)main_task, NULL, &fifo, NULL);
+}
+
+static int listen_to(hk_entry *main_task)
+{
+    return said_by(simulate, (void *)(uintptr_t)main_task);
 }
 
 /* Only the report: its lines are indented. */
@@ -34,9 +23,9 @@ static void cut_report(void)
     if (at != NULL) at[1] = '\0';
 }
 
-static void check_deadlock(hk_entry *main_task, void *arg, const char *report)
+static void check_deadlock(hk_entry *main_task, const char *report)
 {
-    CHECK_EQ(listen_to(main_task, arg), -EDEADLK);
+    CHECK_EQ(listen_to(main_task), -EDEADLK);
     cut_report();
     CHECK_STR(said, report);
 }
@@ -140,7 +129,7 @@ TEST(two_locks_crossed)
 {
     seats = 2, tables = 1;
     check_deadlock(
-        dines, NULL,
+        dines,
         DEADLOCK("2") "hocket:   task 2      plato                waiting for fork 1, 0.000 s\n"
                       "hocket:   task 3      kant                 waiting for fork 0, 0.000 s\n"
                       "hocket:   cycle: task 2 'plato' waits for fork 1: task 3 'kant',\n"
@@ -151,7 +140,7 @@ TEST(three_philosophers)
 {
     seats = 3, tables = 1;
     check_deadlock(
-        dines, NULL,
+        dines,
         DEADLOCK("3") "hocket:   task 2      plato                waiting for fork 1, 0.000 s\n"
                       "hocket:   task 3      kant                 waiting for fork 2, 0.000 s\n"
                       "hocket:   task 4      hegel                waiting for fork 0, 0.000 s\n"
@@ -160,19 +149,12 @@ TEST(three_philosophers)
                       "hocket:          which waits for fork 0: task 2 'plato'\n");
 }
 
-static unsigned count_lines(const char *with)
-{
-    unsigned n = 0;
-    for (const char *at = said; (at = strstr(at, with)) != NULL; at++) n++;
-    return n;
-}
-
 TEST(a_long_cycle_is_cut)
 {
     seats = 40, tables = 1;
-    CHECK_EQ(listen_to(dines, NULL), -EDEADLK);
-    CHECK_EQ(count_lines("cycle: "), 1);
-    CHECK_EQ(count_lines("which waits for"), 31);
+    CHECK_EQ(listen_to(dines), -EDEADLK);
+    CHECK_EQ(said_times("cycle: "), 1);
+    CHECK_EQ(said_times("which waits for"), 31);
     CHECK(strstr(said, "which waits for fork 32: task 34 'guest',\n"
                        "hocket:          and so on: 40 tasks\n") != NULL);
 }
@@ -180,8 +162,8 @@ TEST(a_long_cycle_is_cut)
 TEST(many_cycles_are_cut)
 {
     seats = 2, tables = 20;
-    CHECK_EQ(listen_to(dines, NULL), -EDEADLK);
-    CHECK_EQ(count_lines("cycle: "), 16);
+    CHECK_EQ(listen_to(dines), -EDEADLK);
+    CHECK_EQ(said_times("cycle: "), 16);
     CHECK(strstr(said, "hocket:   and 4 more cycles\n") != NULL);
 }
 
@@ -208,7 +190,7 @@ static void *two_write(void *arg)
 
 TEST(two_mutexes_crossed)
 {
-    check_deadlock(two_write, NULL,
+    check_deadlock(two_write,
                    DEADLOCK("2") "hocket:   task 2      plato                waiting for mutex "
                                  "'paper', held by task 3 'kant', 0.000 s\n"
                                  "hocket:   task 3      kant                 waiting for mutex "
@@ -236,7 +218,7 @@ static void *waits_for_children(void *arg)
 /* One of the three is enough. */
 TEST(a_task_waits_for_itself_through_its_children)
 {
-    CHECK_EQ(listen_to(waits_for_children, NULL), -EDEADLK);
+    CHECK_EQ(listen_to(waits_for_children), -EDEADLK);
     cut_report();
     CHECK(strstr(said,
                  "hocket:   task 2      takes                waiting for the ledger, 0.000 s, in "
@@ -245,7 +227,7 @@ TEST(a_task_waits_for_itself_through_its_children)
                        "tasks (") != NULL);
     CHECK(strstr(said, "): task 2 'takes',\n"
                        "hocket:          which waits for the ledger: task 1 'main'\n") != NULL);
-    CHECK_EQ(count_lines("cycle: "), 1);
+    CHECK_EQ(said_times("cycle: "), 1);
 }
 
 static hk_event never;
@@ -282,9 +264,9 @@ static void *waits_for_grandchildren(void *arg)
 TEST(a_cycle_through_groups_and_who_waits_besides)
 {
     char line[200];
-    CHECK_EQ(listen_to(waits_for_grandchildren, NULL), -EDEADLK);
+    CHECK_EQ(listen_to(waits_for_grandchildren), -EDEADLK);
     cut_report();
-    CHECK_EQ(count_lines("cycle: "), 1);
+    CHECK_EQ(said_times("cycle: "), 1);
     CHECK(strstr(said, "hocket:   cycle: task 1 'main' waits for the end of group outer of 1 task "
                        "(") != NULL);
     CHECK(strstr(said, "): task 2 'clerk',\n"
@@ -314,9 +296,9 @@ static void *has_a_daemon(void *arg)
 
 TEST(a_daemon_is_part_of_no_cycle)
 {
-    CHECK_EQ(listen_to(has_a_daemon, NULL), -EDEADLK);
-    CHECK_EQ(count_lines("cycle: "), 0);
-    CHECK_EQ(count_lines("hocket:   task "), 3);
+    CHECK_EQ(listen_to(has_a_daemon), -EDEADLK);
+    CHECK_EQ(said_times("cycle: "), 0);
+    CHECK_EQ(said_times("hocket:   task "), 3);
 }
 
 /* ---- without a cycle ---- */
@@ -330,7 +312,7 @@ static void *alone(void *arg)
 
 TEST(nobodys_event)
 {
-    check_deadlock(alone, NULL,
+    check_deadlock(alone,
                    "hocket: deadlock: nothing can ever run again: 1 task\n"
                    "hocket:   task 1      hamlet               waiting for event 'never', 0.000 "
                    "s\n");
@@ -360,13 +342,13 @@ static void *both_ways(void *arg)
 
 TEST(channels_both_ways)
 {
-    CHECK_EQ(listen_to(both_ways, NULL), -EDEADLK);
+    CHECK_EQ(listen_to(both_ways), -EDEADLK);
     cut_report();
     CHECK(strstr(said, "hocket:   task 2      asks_first           waiting for to receive from "
                        "channel 'up', which is empty, 0.000 s, in group peers\n"
                        "hocket:   task 3      asks_first           waiting for to receive from "
                        "channel 'down', which is empty, 0.000 s, in group peers\n") != NULL);
-    CHECK_EQ(count_lines("cycle: "), 0);
+    CHECK_EQ(said_times("cycle: "), 0);
 }
 
 /* ---- others besides ---- */
@@ -387,7 +369,7 @@ TEST(others_wait_too)
 {
     seats = 2, tables = 1;
     check_deadlock(
-        dine_while_others_wait, NULL,
+        dine_while_others_wait,
         DEADLOCK("4") "hocket:   task 1      main                 waiting for event 'never', 0.000 "
                       "s\n"
                       "hocket:   task 2      plato                waiting for fork 1, 1.500 s\n"
@@ -411,7 +393,7 @@ static void *prints_while_alive(void *arg)
 TEST(a_cycle_while_others_live_is_printed)
 {
     seats = 2, tables = 1;
-    CHECK_EQ(listen_to(prints_while_alive, NULL), 0);
+    CHECK_EQ(listen_to(prints_while_alive), 0);
     CHECK_STR(said, "hocket: tasks: 3 tasks\n"
                     "hocket:   task 1      main                 running\n"
                     "hocket:   task 2      plato                waiting for fork 1, 1.000 s\n"
@@ -438,10 +420,7 @@ static void *waits_across_a_lock(void *arg)
     return arg;
 }
 
-TEST(a_wait_that_closes_a_ring_of_locks_is_refused)
-{
-    CHECK_EQ(listen_to(waits_across_a_lock, NULL), 0);
-}
+TEST(a_wait_that_closes_a_ring_of_locks_is_refused) { CHECK_EQ(listen_to(waits_across_a_lock), 0); }
 
 /* A ring that the caller is not part of is looked at, and left. */
 static void *waits_for_a_ring(void *arg)
@@ -454,7 +433,7 @@ static void *waits_for_a_ring(void *arg)
 TEST(a_wait_for_a_task_of_a_ring_waits)
 {
     seats = 3, tables = 1;
-    CHECK_EQ(listen_to(waits_for_a_ring, NULL), -EDEADLK);
+    CHECK_EQ(listen_to(waits_for_a_ring), -EDEADLK);
     CHECK(strstr(said, "main                 waiting for the end of task 2 'plato'") != NULL);
 }
 
@@ -469,4 +448,4 @@ static void *starts(void *arg)
     return hk_val(hk_group_close(&g, 0));
 }
 
-TEST(who_is_started_cannot_wait_for_its_starter) { CHECK_EQ(listen_to(starts, NULL), 0); }
+TEST(who_is_started_cannot_wait_for_its_starter) { CHECK_EQ(listen_to(starts), 0); }

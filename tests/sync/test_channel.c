@@ -4,6 +4,7 @@
 #include "support/small.h"
 
 #include "sched/sched.h"
+#include "sync/channel.h"
 
 #include <stdlib.h>
 
@@ -554,9 +555,9 @@ static void *adopts_shared(void *arg)
     hk_arm arm = hk_on_recv(shared, &item);
     hk_chan_open(&other, 1);
     CHECK_EQ(hk_select(&arm, 1, HK_NOWAIT), -EAGAIN);
-    CHECK(s->channels == other.raw);
+    CHECK(s->channels == &other.raw->open);
     hk_chan_destroy(&shared);
-    CHECK(s->channels == other.raw);
+    CHECK(s->channels == &other.raw->open);
     hk_chan_destroy(&other);
     CHECK(s->channels == NULL);
     return arg;
