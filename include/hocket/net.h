@@ -185,8 +185,8 @@ typedef struct hk_serve_options {
     size_t stack;     /* theirs, bytes; 0: as the scheduler's */
     /* Connections at once: where there are so many, accepting waits. 0: no limit. */
     unsigned limit;
-    /* ns that connections get to end by themselves after the stop, then they are killed; 0: as long
-     * as they need. */
+    /* ns that connections get to end by themselves after the stop, which is a soft one for them too
+     * (hk_group_stop); then they are cancelled; 0: as long as they need. */
     int64_t grace;
     uint64_t reserved[4];
 } hk_serve_options;
@@ -199,8 +199,8 @@ typedef struct hk_serve_options {
  *   handler: runs once for each connection.
  *   options: NULL for defaults.
  * Returns: 0 after a stop; -ECANCELED: it was killed; else why it could not accept, as hk_accept.
- * Blocks: the task. Cancel: its connections are killed, and waited for, without a limit: the end of
- * the scheduler has one. Threads: a scheduler's task. */
+ * Blocks: the task. Cancel: its connections are cancelled, and waited for, without a limit: the end
+ * of the scheduler has one. Threads: a scheduler's task. */
 HK_API int hk_serve(int listener, hk_serve_fn *handler, const hk_serve_options *options);
 
 #ifdef __cplusplus

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* hk_serve: a task that accepts, and a task for each connection.
+/* hk_serve: a task that accepts, and a group with a task for each connection.
  *
- * The server lies on the stack of the task that accepts, and its connections point to it: so it
- * does not leave before the last of them has ended, killed or not. It waits in three ways, which
- * are calls of its own: for room under the limit, where a close of the listener must reach it too;
- * for the end of its connections; and for their end where it is killed itself, which cannot be
- * aborted. A connection that ends has the waiting call look again.
+ * The limit is kept before accepting, not at the spawn as the limit of a group is: who cannot be
+ * served yet stays in the listener's queue, where he may be served by another process. That wait is
+ * a call of its own, at the listener, so that a close of the listener reaches it too; a connection
+ * that ends has it look again.
  *
  * A number that was closed may mean another file a moment later. So the stop is known by the
  * generation of the listener's descriptor, not by its number. */
@@ -15,35 +14,27 @@
 
 #include <stdio.h>
 
-struct connection;
 struct server {
-    struct {
-        hk_call call;
-        hk__timer timer; /* the grace */
-    } wait;
+    hk_call room; /* waits for it */
     hk_sched *s;
     hk_serve_fn *handler;
     const hk_serve_options *options;
     int listener;
-    uint32_t generation;      /* of its descriptor */
-    unsigned live;            /* connections, from their spawn on */
-    struct connection *first; /* those that have begun */
-    bool timing;              /* the timer runs */
-    bool ending;              /* no handler begins any more */
+    uint32_t generation; /* of its descriptor */
+    unsigned live;       /* connections, from their spawn on */
+    hk_group connections;
 };
 
 struct connection {
     struct server *server;
     int fd;
-    hk_tid tid;
-    struct connection *next, **link; /* link: where the pointer to this one is; NULL: none */
 };
 
-/* ---- waiting ---- */
+/* ---- room ---- */
 
 static struct server *server_of(const hk_call *call)
 {
-    return HK_CONTAINER(call, struct server, wait.call);
+    return HK_CONTAINER(call, struct server, room);
 }
 
 static bool is_stopped(const struct server *self)
@@ -72,36 +63,7 @@ static int room_abort(hk_call *call)
     return HK_ABORTED;
 }
 
-/* Run again when the last one has ended, or by the timer. */
-static void end_handle(hk_call *call)
-{
-    struct server *self = server_of(call);
-    if (call->state == HK__CALL_HANDLING && self->live > 0) {
-        if (self->options->grace <= 0) return;
-        self->wait.timer.deadline = self->options->grace;
-        hk__timer_start(self->s, &self->wait.timer);
-        self->timing = true;
-        return;
-    }
-    if (self->live == 0 && self->timing) hk__timer_stop(self->s, &self->wait.timer);
-    self->timing = false;
-    hk_call_complete(call, self->live == 0 ? 0 : -ETIME);
-}
-
-static int end_abort(hk_call *call)
-{
-    struct server *self = server_of(call);
-    if (self->timing) hk__timer_stop(self->s, &self->wait.timer);
-    self->timing = false;
-    return HK_ABORTED;
-}
-
-static void last_handle(hk_call *call)
-{
-    if (server_of(call)->live == 0) hk_call_complete(call, 0);
-}
-
-static int wait_describe(const hk_call *call, char *buf, size_t size)
+static int room_describe(const hk_call *call, char *buf, size_t size)
 {
     return snprintf(buf, size, "%s, %u are there", call->type->name, server_of(call)->live);
 }
@@ -109,54 +71,37 @@ static int wait_describe(const hk_call *call, char *buf, size_t size)
 static const hk_call_type room_type = { .name = "serve: room for a connection",
                                         .handle = room_handle,
                                         .abort = room_abort,
-                                        .describe = wait_describe };
-static const hk_call_type end_type = { .name = "serve: the end of its connections",
-                                       .handle = end_handle,
-                                       .abort = end_abort,
-                                       .describe = wait_describe };
-static const hk_call_type last_type = { .name = "serve: the end of killed connections",
-                                        .handle = last_handle,
-                                        .describe = wait_describe,
-                                        .flags = HK_CALL_NO_REFUSAL };
+                                        .describe = room_describe };
 
-static int wait_for(struct server *self, const hk_call_type *type)
+static int wait_for_room(struct server *self)
 {
-    hk__call_init(&self->wait.call, type);
-    return (int)hk_trap(&self->wait.call);
+    hk__call_init(&self->room, &room_type);
+    return (int)hk_trap(&self->room);
 }
 
 /* ---- a connection ---- */
 
-/* Of one that ran, or never did. The server may be gone afterwards. */
+/* Of one that ran, or never did. */
 static void connection_end(void *arg)
 {
-    struct connection *c = arg;
+    const struct connection *c = arg;
     struct server *self = c->server;
-    if (c->link != NULL) {
-        *c->link = c->next;
-        if (c->next != NULL) c->next->link = c->link;
-    }
     hk__close_here(c->fd);
     self->live--;
-    if (self->live == 0 || self->wait.call.type == &room_type) hk__call_retry(&self->wait.call);
+    hk__call_retry(&self->room);
 }
 
+/* Nobody begins to be served by a server that is killed. */
 static void *connection(void *arg)
 {
-    struct connection *c = arg;
-    struct server *self = c->server;
-    int r = hk_at_end(connection_end, c);
+    const struct connection *c = arg;
+    int r = hk_at_end(connection_end, arg);
     if (r < 0) {
-        connection_end(c);
+        connection_end(arg);
         return hk_val(r);
     }
-    if (self->ending) return NULL;
-    c->tid = hk_task_self();
-    c->next = self->first;
-    c->link = &self->first;
-    if (c->next != NULL) c->next->link = &c->next;
-    self->first = c;
-    return hk_val(self->handler(c->fd, self->options->arg));
+    if (hk__strand_force(hk__task_here()) & HK__CANCELLED) return hk_val(-ECANCELED);
+    return hk_val(c->server->handler(c->fd, c->server->options->arg));
 }
 
 /* One that finds no memory is dropped; the next may be luckier. */
@@ -169,7 +114,7 @@ static void start(struct server *self, int fd)
                                   .arg_size = sizeof c,
                                   .arg_release = connection_end };
     self->live++;
-    hk_spawn_with(HK_ROOT, connection, &c, &how);
+    hk_spawn_with(&self->connections, connection, &c, &how);
 }
 
 /* ---- the server ---- */
@@ -179,23 +124,17 @@ static int accept_all(struct server *self)
 {
     const unsigned limit = self->options->limit;
     for (;;) {
-        int r = limit != 0 && self->live >= limit ? wait_for(self, &room_type) : 0;
+        int r = limit != 0 && self->live >= limit ? wait_for_room(self) : 0;
         if (r == 0) r = is_stopped(self) ? -EBADF : hk_accept(self->listener, NULL, NULL);
         if (r < 0) return r == -EBADF && is_stopped(self) ? 0 : r;
         start(self, r);
     }
 }
 
-static void kill_all(struct server *self)
-{
-    self->ending = true;
-    for (struct connection *c = self->first; c != NULL; c = c->next) hk_task_kill(c->tid);
-    wait_for(self, &last_type);
-}
-
 int hk_serve(int listener, hk_serve_fn *handler, const hk_serve_options *options)
 {
     static const hk_serve_options usual;
+    static const hk_group_options together = { .name = "connections", .policy = HK_INDEPENDENT };
     struct server self = { .s = hk__here.sched, .handler = handler, .listener = listener };
     if (listener < 0) return listener;
     int r = hk__task_here() != NULL ? hk__descriptor_find(self.s, listener) : -ENOSYS;
@@ -205,9 +144,11 @@ int hk_serve(int listener, hk_serve_fn *handler, const hk_serve_options *options
     }
     self.options = options != NULL ? options : &usual;
     self.generation = self.s->descriptors.table[listener].generation;
+    hk_group_open(&self.connections, &together);
     r = accept_all(&self);
     if (!is_stopped(&self)) hk_close(listener);
-    int ended = r != -ECANCELED ? wait_for(&self, &end_type) : r;
-    if (ended < 0) kill_all(&self);
-    return ended == -ECANCELED ? ended : r;
+    hk_group_stop(&self.connections, self.options->grace > 0 ? self.options->grace : HK_FOREVER);
+    intptr_t ended = hk_group_close(&self.connections, r == -ECANCELED ? r : 0);
+    hk_group_leave(&self.connections);
+    return ended == -ECANCELED ? -ECANCELED : r;
 }

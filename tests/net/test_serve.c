@@ -99,7 +99,7 @@ TASK_TEST(serve_until_the_listener_is_closed)
     CHECK_EQ(hk_net_connect(&s.addr), -ECONNREFUSED);
     CHECK(echoes(fd));
     hk_sched_tasks(NULL, tasks, 8);
-    CHECK_STR(tasks[1].waits, "serve: the end of its connections, 2 are there");
+    CHECK(strncmp(tasks[1].waits, "the end of group connections of 2 tasks", 39) == 0);
     hk_close(fd);
     net_settle();
     CHECK(!s.over);
@@ -397,7 +397,7 @@ TASK_TEST(serve_does_not_accept_for_another_listener)
         hk_task_info now[4];
         size_t count = hk_sched_tasks(NULL, now, 4);
         CHECK(count <= 3);
-        CHECK_STR(now[1].waits, "serve: the end of its connections, 1 are there");
+        CHECK(strncmp(now[1].waits, "the end of group connections of 1 task", 38) == 0);
         close(fd);
         hk_task_wait(s.tid, NULL);
         CHECK_EQ(s.result, 0);
