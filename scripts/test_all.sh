@@ -17,9 +17,9 @@ worlds=""
 other="epoll uring:8" # than the best one, the usual
 
 # What a tool is told, each for the parts that know it.
-export ASAN_OPTIONS=detect_stack_use_after_return=1
+export ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=0
+export TSAN_OPTIONS=halt_on_error=0:allocator_may_return_null=1
 
 # build_and_test PART WRAPPER MESON_OPTIONS...: the two things that each part does.
 build_and_test() {
