@@ -50,7 +50,9 @@ struct hk_group {
     uint8_t policy;
     uint8_t force; /* what is in force for its children: HK__CANCELLED ... */
     bool closing;
-    bool cut; /* a child was cancelled from outside of the group */
+    bool cut;     /* a task was cancelled otherwise than by a kill */
+    bool won;     /* HK_FIRST_SUCCESS: one has succeeded */
+    bool in_time; /* the first failure was before the deadline */
     const char *name;
     hk__queue waiters; /* for the last child, or for room */
     hk__timer grace;   /* of the soft stop */
@@ -69,7 +71,7 @@ HK_API void hk__group_open(hk_group *g, const hk_group_options *options, const c
  *   g: the group. Where it is not declared with HK_GROUP, hk_group_leave must follow its close.
  *   options: NULL for defaults.
  * Returns: nothing. Blocks: never. Cancel: not refused. Threads: any; tasks need a scheduler's. */
-#define hk_group_open(g, options) hk__group_open((g), (options), __FILE__, __LINE__)
+#define hk_group_open(g, ...) hk__group_open((g), (__VA_ARGS__), __FILE__, __LINE__)
 
 /* Waits until no task of it is left, and closes it. Daemons are cancelled when all others have
  * ended.
@@ -99,7 +101,8 @@ HK_API int hk_group_wait(hk_group *g);
  * refused so; all else may finish. What has not when the grace is over is cancelled. The close
  * takes neither for a failure.
  *   g: an open group; one that is not open is left alone.
- *   grace: ns; 0: cancel now; HK_FOREVER: never.
+ *   grace: ns; 0: cancel now; HK_FOREVER: never. Of several stops the grace that is over first
+ *   counts.
  * Returns: nothing. Blocks: never. Cancel: not refused. Threads: its scheduler's. */
 HK_API void hk_group_stop(hk_group *g, int64_t grace);
 
@@ -130,9 +133,10 @@ typedef struct hk_failure {
 HK_API size_t hk_group_failures(const hk_group *g, hk_failure *ret_list, size_t max);
 
 /* HK_GROUP(g, NULL): a group that is closed at the end of its block at the latest. */
-#define HK_GROUP(name, options) \
+#define HK_GROUP(name, ...) \
     hk_group name HK_ON_LEAVE(hk_group_leave); \
-    hk_group_open(&name, (options))
+    HK__NO_JUMP(name) \
+    hk_group_open(&name, __VA_ARGS__)
 
 /* Fills in a close, for stackless steps: HK_AWAIT(co, &f->close.call), then hk_group_leave; see
  * hk_group_close.

@@ -100,9 +100,21 @@ HK_API void hk_scope_soft(hk_scope *s, bool on);
  * through hk_sched_post. */
 #define hk_scope_cancel(s, why) hk__scope_cancel((s), __FILE__, __LINE__, (why))
 
+/* A goto past what stands here into its block is an error: the end of the block would close what
+ * was never opened. Clang says so by itself, and C++. */
+#if defined __GNUC__ && !defined __clang__ && !defined __cplusplus
+#define HK__NO_JUMP(name) \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wvla\"") \
+        __attribute__((unused)) typedef char name##_hk__no_jump[1 + ((uintptr_t)&name & 1)]; \
+    _Pragma("GCC diagnostic pop")
+#else
+#define HK__NO_JUMP(name)
+#endif
+
 /* HK_SCOPE(limit, HK_SEC(5)): a scope that is open to the end of its block at most. */
 #define HK_SCOPE(name, timeout) \
     hk_scope name HK_ON_LEAVE(hk_scope_leave); \
+    HK__NO_JUMP(name) \
     hk_scope_open(&name, (timeout))
 
 #ifdef __cplusplus

@@ -109,7 +109,7 @@ typedef struct hk_wait_call {
 HK_API void hk_task_wait_prepare(hk_wait_call *wait, hk_tid tid, hk_exit *ret_exit);
 
 /* Waits for the end of a task. Many may wait for one; they are woken in order. How a task of a
- * group ended is known until the group is closed, unless that is HK_INDEPENDENT.
+ * group ended is known until hk_group_leave, so after the close too, unless that is HK_INDEPENDENT.
  *   tid: the task.
  *   ret_exit: how it ended; may be NULL.
  * Returns: 0; -ESRCH: gone, or never there; -EDEADLK: itself, or it waits (through others) for the

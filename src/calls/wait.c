@@ -41,12 +41,7 @@ void hk__wait_handle(hk_call *call)
 
 int hk__wait_abort(hk_call *call)
 {
-    hk_wait_call *w = wait_of(call);
-    hk_coro *target = hk__task_find(hk__sched_of(call), w->tid);
-    hk_wait_call *before = target->waiters;
-    while (before->next != w) before = before->next;
-    before->next = w->next;
-    if (target->waiters == w) target->waiters = before != w ? before : NULL;
+    hk__task_unwait(wait_of(call));
     return HK_ABORTED;
 }
 

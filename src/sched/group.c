@@ -64,6 +64,19 @@ void hk__group_open_root(hk_sched *s)
     link_group(s, &s->root);
 }
 
+static void stop_grace(hk_group *g)
+{
+    if (g->grace.fire != NULL) hk__timer_stop(sched_of(g), &g->grace);
+    g->grace.fire = NULL;
+}
+
+void hk__group_restart_root(hk_sched *s)
+{
+    stop_grace(&s->root);
+    s->root.scope.is = HK__IS_GROUP;
+    s->root.force = 0;
+}
+
 /* ---- children ---- */
 
 static void leave(hk_group *g, hk_coro *child)
@@ -89,31 +102,35 @@ static void cancel_for(hk_group *g, hk_tid by, const char *why)
     hk__scope_cut(&g->scope, 0, (hk__reason){ by, why, g->scope.file, g->scope.line });
 }
 
-static void child_failed(hk_group *g, const hk_coro *t, int error)
+static void child_failed(hk_group *g, const hk_coro *t, int error, enum hk__told told)
 {
     const char *why = hk__why_of(t, error);
     const hk_failure failure = { t->tid, hk__task_name(t), error, why };
     hk__ends_fail(g, &failure);
     if (g->policy == HK_INDEPENDENT) {
-        hk__task_report(sched_of(g), &failure);
+        if (told == HK__TOLD_NOBODY) hk__task_report(sched_of(g), &failure);
         return;
     }
+    if (g->error == 0 && !hk__scope_timed_out(&g->scope)) g->in_time = true;
     if (g->error == 0) g->error = error;
     if (g->policy == HK_ALL) cancel_for(g, t->tid, "it has failed");
 }
 
 /* What its end means for the others. */
 static __attribute__((noinline)) void judge(hk_group *g, const hk_coro *t, void *value,
-                                            bool cancelled, bool told)
+                                            bool cancelled, enum hk__told told)
 {
     const bool stopped = value == hk_val(-ESHUTDOWN) && g->force & HK__STOPPING;
-    if (g->policy != HK_INDEPENDENT) hk__ends_add(g, t->tid, value, cancelled);
+    if (g->policy != HK_INDEPENDENT) hk__ends_add(g, t, value, cancelled);
     if (cancelled && t->killer == 0) g->cut = true;
-    if (hk_is_err(value) && !cancelled && !stopped && !told)
-        child_failed(g, t, (int)hk_num(value));
-    else if (g->policy == HK_FIRST_SUCCESS && !hk_is_err(value))
+    if (hk_is_err(value) && !cancelled && !stopped && told != HK__TOLD_STARTER)
+        child_failed(g, t, (int)hk_num(value), told);
+    if (g->policy == HK_FIRST_SUCCESS && !hk_is_err(value)) {
+        g->won = true;
         cancel_for(g, t->tid, "it was the first that succeeded");
-    if (g->policy == HK_ANY && !cancelled) cancel_for(g, t->tid, "it was the first that ended");
+    }
+    if (g->policy == HK_ANY && (!cancelled || t->killer != 0))
+        cancel_for(g, t->tid, "it was the first that ended");
 }
 
 static void close_over(hk_sync_call *close);
@@ -155,12 +172,12 @@ static __attribute__((noinline)) void tell_waiters(hk_group *g)
     }
 }
 
-void hk__group_exit(hk_group *g, hk_coro *t, void *value, bool cancelled, bool told)
+void hk__group_exit(hk_group *g, hk_coro *t, void *value, bool cancelled, enum hk__told told)
 {
     leave(g, t);
     if (g == &sched_of(g)->root) return;
     if (HK__LIKELY(g->policy == HK_ALL && !hk_is_err(value)))
-        hk__ends_add(g, t->tid, value, false);
+        hk__ends_add(g, t, value, false);
     else
         judge(g, t, value, cancelled, told);
     if (g->waiters.first != NULL && (g->live == 0 || g->limit != 0)) tell_waiters(g);
@@ -278,12 +295,15 @@ static intptr_t judge_body(hk_group *g, intptr_t result)
         return 0;
     }
     if (result == -ESHUTDOWN && g->scope.is & HK__STOPPING) return 0;
+    if (result == -ESHUTDOWN && hk__scope_force(g->scope.strand, &g->scope) & HK__STOPPING)
+        return result; /* for the one that was stopped to take; the children may finish */
     if (result < 0) {
         const hk_coro *me = g->scope.owner;
-        const char *why = hk__why_of(me, (int)result);
-        const hk_failure failure = { me->tid, hk__coro_name(me), (int)result, why };
+        if (result != -ECANCELED) {
+            const char *why = hk__why_of(me, (int)result);
+            hk__ends_fail(g, &(hk_failure){ me->tid, hk__coro_name(me), (int)result, why });
+        }
         cancel_for(g, me->tid > 0 ? me->tid : -1, "the body has failed");
-        if (result != -ECANCELED) hk__ends_fail(g, &failure);
         if (g->error == 0) g->error = (int)result;
     }
     return result;
@@ -291,10 +311,9 @@ static intptr_t judge_body(hk_group *g, intptr_t result)
 
 static intptr_t verdict(hk_group *g, intptr_t result)
 {
-    const bool expired = g->scope.is & HK__EXPIRED && hk__scope_caused(&g->scope);
-    if (g->policy == HK_FIRST_SUCCESS && result >= 0 && g->scope.is & HK__CANCELLED && !expired)
-        return result;
-    if (expired && g->cut) return -ETIMEDOUT;
+    const bool expired = hk__scope_timed_out(&g->scope);
+    if (g->won && result >= 0 && !expired) return result;
+    if (expired && g->cut && !g->in_time) return -ETIMEDOUT;
     if (g->error != 0) return g->error;
     return g->cut && !hk__scope_caused(&g->scope) ? -ECANCELED : result;
 }
@@ -305,10 +324,10 @@ static void close_over(hk_sync_call *close)
     hk_group *g = close->object;
     hk_sched *s = sched_of(g);
     const intptr_t result = verdict(g, close->number);
-    if (g->grace.fire != NULL) hk__timer_stop(s, &g->grace);
-    g->grace.fire = NULL;
+    stop_grace(g);
     if (s != NULL) unlink_group(s, g);
     hk__ends_explain(g, result);
+    hk__ends_keep(g);
     hk__scope_end(&g->scope);
     hk_call_complete(&close->call, result);
 }
@@ -335,7 +354,7 @@ int hk__group_close_abort(hk_call *call)
 
 void hk_group_close_prepare(hk_sync_call *close, hk_group *g, intptr_t result)
 {
-    if (g->scope.owner != hk__here.self || g->scope.strand->scope != &g->scope)
+    if (!is_open(g) || g->scope.owner != hk__here.self || g->scope.strand->scope != &g->scope)
         hk__scope_check(&g->scope, "hk_group_close");
     wait_prepare(close, &hk__group_close_type, g);
     close->number = result;
@@ -352,7 +371,9 @@ intptr_t hk_group_close(hk_group *g, intptr_t result)
         return close.call.result;
     }
     intptr_t r = hk_trap(&close.call);
-    if (is_open(g) && r != -ECHILD)
+    if (r == -ECHILD && is_open(g))
+        hk__scope_end(&g->scope); /* in the child of a fork; the tasks are the parent's */
+    if (is_open(g))
         hk__misuse("hk_group_close: whoever drives '%s' answers %d, but tasks of the group opened "
                    "at %s:%d are left",
                    hk__coro_name(hk__here.self), (int)r, g->scope.file, g->scope.line);
@@ -363,14 +384,14 @@ void hk_group_leave(hk_group *g)
 {
     if (is_open(g)) {
         intptr_t r = hk_group_close(g, -ECANCELED);
-        if (r < 0 && r != -ECANCELED) hk__ends_report(g);
+        if (r < 0 && g->policy != HK_INDEPENDENT && r != -ECHILD) hk__ends_report(g);
     }
     hk__ends_free(g);
 }
 
 void hk__group_drop(hk_group *g)
 {
-    if (g->grace.fire != NULL) hk__timer_stop(sched_of(g), &g->grace);
+    stop_grace(g);
     if (g->scope.sched != NULL) unlink_group(sched_of(g), g);
     hk__ends_free(g);
 }
@@ -387,6 +408,13 @@ static void grace_over(hk__timer *timer)
         cancel_for(g, 0, "the grace of its stop is over");
 }
 
+/* Of the stop before; of several the end that comes first counts. */
+static int64_t grace_left(const hk_group *g)
+{
+    if (g->grace.fire == NULL) return HK_FOREVER;
+    return g->grace.prev == NULL ? g->grace.deadline : g->grace.deadline - sched_of(g)->now;
+}
+
 void hk_group_stop(hk_group *g, int64_t grace)
 {
     if (!is_open(g)) return;
@@ -397,7 +425,8 @@ void hk_group_stop(hk_group *g, int64_t grace)
         return;
     }
     hk__scope_spread(g->scope.strand, &g->scope);
-    if (g->scope.sched == NULL || g->grace.fire != NULL || grace == HK_FOREVER) return;
+    if (g->scope.sched == NULL || grace >= grace_left(g)) return;
+    stop_grace(g);
     g->grace.deadline = grace;
     hk__timer_start_for(sched_of(g), &g->grace, grace_over);
 }

@@ -58,6 +58,7 @@ static void finish(hk_sched *s)
     hk__descriptors_close(s);
     hk__operations_close(s);
     if (s->world != NULL) s->world->table->destroy(s->world);
+    hk__ends_forget(s, NULL);
     free(s->trunk.why);
     free(s->ready.slot);
     free(s->map.slot);
@@ -142,7 +143,10 @@ static void leave(hk_sched *s)
     if (s->inherited) hk__outside_end();
     hk__here.sched = NULL;
     s->running = false;
-    if (s->live == 0) s->stopping = false;
+    if (s->live == 0) {
+        s->stopping = false;
+        hk__group_restart_root(s);
+    }
     (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     bool notified = __atomic_exchange_n(&s->inbox.notified, false, __ATOMIC_SEQ_CST);
     if (notified || hk__inbox_any(s)) hk__inbox_wake(s);

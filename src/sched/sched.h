@@ -25,6 +25,7 @@ enum {
     HK__DIRECT_COST = 16, /* of that budget, for a system call of the kernel's */
     HK__REFUSALS_REPORTED = 1000, /* refused calls in a row before a task is reported */
     HK__FAILURES_KEPT = 64,       /* of a group, with their texts */
+    HK__REASON_LEVELS = 32,       /* tasks outwards that are asked why one has ended */
     HK__EVENTS_SERVED = 4,        /* before those who waited for them run */
     HK__EVENTS = 256,             /* taken from the world at once */
     HK__FRESH_TIMERS = 256,       /* started before the clock is read for them */
@@ -136,6 +137,7 @@ struct hk_sched {
     hk_coro trunk; /* a strand of nobody, in which HK_ROOT is open */
     hk_group root; /* HK_ROOT; the first of all groups that are open */
     hk_group *last_group;
+    struct hk__ends *kept; /* of groups that are closed, but not left */
     struct hk__descriptors descriptors;
     struct hk__operations operations;
     struct hk__listed *channels; /* open ones, the youngest first; see src/sync/channel.c */
@@ -194,6 +196,8 @@ hk_coro *hk__task_owner(const hk_sched *s, const hk_coro *t);
 /* The end of a task: its waiters get the value, the scheduler forgets it. Its memory is the
  * caller's. */
 void hk__task_finish(hk_coro *task, void *value);
+/* Takes a wait from the waiters of the task that it is for. */
+void hk__task_unwait(hk_wait_call *wait);
 /* How a task ended: with that value, cancelled or not. */
 void hk__task_tell(hk_exit *ret_exit, void *value, bool cancelled);
 /* Nobody has taken notice of a failure. */
@@ -251,8 +255,13 @@ void hk__scope_check(const hk_scope *scope, const char *verb);
 void hk__scope_end(hk_scope *scope);
 /* Whether the -ECANCELED that is met in there is its own doing. */
 bool hk__scope_caused(const hk_scope *scope);
+/* The same, by its time: its close says -ETIMEDOUT. */
+bool hk__scope_timed_out(const hk_scope *scope);
 /* Cancels, for a reason, once. */
 void hk__scope_cut(hk_scope *scope, unsigned is, hk__reason reason);
+/* Why a strand is cancelled, as far as so many strands outwards say. False: they do not. */
+bool hk__scope_reason(const hk_coro *strand, unsigned levels, hk__reason *ret_reason);
+int hk__reason_describe(const hk__reason *reason, const hk_sched *s, char *buf, size_t size);
 /* Why a coroutine is cancelled, in words: their length; 0: it is not. */
 int hk__scope_explain(hk_coro *co, char *buf, size_t size);
 /* Where its body does not go on: leaves them all, innermost first. */
@@ -283,13 +292,18 @@ void hk__group_open_root(hk_sched *s);
  * promised, until hk__group_keep says that the child is born, or will not be; -errno. */
 int hk__group_make_room(hk_group *g);
 void hk__group_keep(hk_group *g);
+/* HK_ROOT is stopped no more: all its tasks have ended. */
+void hk__group_restart_root(hk_sched *s);
 /* It lay on a stack that is dropped; it has no children. */
 void hk__group_drop(hk_group *g);
-/* A child has ended (told: somebody else knows of its failure). */
-void hk__group_exit(hk_group *g, hk_coro *child, void *value, bool cancelled, bool told);
+/* Who knows of the failure of a task: one that waited for its end; who has started it, and has
+ * taken it on itself. */
+enum hk__told { HK__TOLD_NOBODY, HK__TOLD_WAITER, HK__TOLD_STARTER };
+/* A child has ended. */
+void hk__group_exit(hk_group *g, hk_coro *child, void *value, bool cancelled, enum hk__told told);
 
 /* ends.c: what is kept of the children of a group. */
-void hk__ends_add(hk_group *g, hk_tid tid, void *value, bool cancelled);
+void hk__ends_add(hk_group *g, const hk_coro *child, void *value, bool cancelled);
 void hk__ends_fail(hk_group *g, const hk_failure *failure);
 /* How a task of any open group has ended. False: it is not known. */
 bool hk__ends_find(const hk_sched *s, hk_tid tid, hk_exit *ret_exit);
@@ -298,6 +312,10 @@ void hk__ends_explain(hk_group *g, intptr_t result);
 /* Nobody has asked for what the close said. */
 void hk__ends_report(hk_group *g);
 void hk__ends_free(hk_group *g);
+/* From the close on they can be looked up, until they are freed. */
+void hk__ends_keep(hk_group *g);
+/* Its owner will not free them any more (NULL: nobody will). */
+void hk__ends_forget(hk_sched *s, const hk_coro *owner);
 
 /* trap.c */
 /* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or

@@ -12,6 +12,7 @@
 #include "base/say.h"
 #include "coro/stack.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 enum { INHERITED = HK__CANCELLED | HK__STOPPING | HK__NO_WAITING };
@@ -52,7 +53,9 @@ static void mark(hk_coro *t, unsigned force)
 static void interrupt(hk_coro *strand, unsigned force)
 {
     hk_call *call = strand->call;
-    if (call == NULL || call->state != HK__CALL_PARKED || hk__sched_of(call) == NULL) return;
+    if (call == NULL || call->state != HK__CALL_PARKED) return;
+    const hk_sched *s = hk__sched_of(call);
+    if (s == NULL || s->inherited) return;
     int r = hk__scope_refusal(force, call);
     if (r == 0 && force & HK__NO_WAITING) r = -ECANCELED;
     if (r == 0 || !hk__call_abort(call, r)) return;
@@ -238,12 +241,19 @@ bool hk__scope_caused(const hk_scope *s)
     return s->is & HK__SHIELD || !(hk__scope_force(s->strand, s->outer) & ends);
 }
 
+/* Its time was over, or nothing could wait in it, before anybody has cancelled it. */
+bool hk__scope_timed_out(const hk_scope *s)
+{
+    if (!(s->is & (s->is & HK__CANCELLED ? HK__EXPIRED : HK__NO_WAITING))) return false;
+    return hk__scope_caused(s);
+}
+
 intptr_t hk_scope_close(hk_scope *s, intptr_t result)
 {
-    if (s->owner != hk__here.self || s->strand->scope != s) hk__scope_check(s, "hk_scope_close");
+    if (s->owner == NULL || s->owner != hk__here.self || s->strand->scope != s)
+        hk__scope_check(s, "hk_scope_close");
     if (s->is & HK__IS_GROUP) hk__misuse("hk_scope_close of a group: hk_group_close closes it");
-    if (HK__UNLIKELY(result == -ECANCELED && s->is & (HK__EXPIRED | HK__NO_WAITING)) &&
-        hk__scope_caused(s)) {
+    if (HK__UNLIKELY(result == -ECANCELED) && hk__scope_timed_out(s)) {
         result = -ETIMEDOUT;
         if (s->is & HK__EXPIRED)
             hk_fail(-ETIMEDOUT, "the scope opened at %s:%d is over its time", s->file, s->line);
@@ -278,7 +288,7 @@ void hk__scopes_drop(hk_coro *strand)
 
 /* ---- why ---- */
 
-static int describe(const hk__reason *r, const hk_sched *s, char *buf, size_t size)
+int hk__reason_describe(const hk__reason *r, const hk_sched *s, char *buf, size_t size)
 {
     const hk_coro *by = s != NULL && r->by > 0 ? hk__task_find(s, r->by) : NULL;
     char who[64] = "";
@@ -291,11 +301,11 @@ static int describe(const hk__reason *r, const hk_sched *s, char *buf, size_t si
 }
 
 /* The outermost reason that no shield hides, since that is what the others followed. */
-static bool reason_of(const hk_coro *strand, hk__reason *ret_reason)
+bool hk__scope_reason(const hk_coro *strand, unsigned levels, hk__reason *ret_reason)
 {
     const hk_scope *in = strand->scope;
     ret_reason->why = NULL;
-    while (strand != NULL) {
+    for (; strand != NULL && levels > 0; levels--) {
         for (const hk_scope *s = in; s != NULL; s = s->outer) {
             if (s->is & HK__CANCELLED) *ret_reason = s->reason;
             if (s->is & HK__SHIELD) return ret_reason->why != NULL;
@@ -310,5 +320,6 @@ static bool reason_of(const hk_coro *strand, hk__reason *ret_reason)
 int hk__scope_explain(hk_coro *co, char *buf, size_t size)
 {
     hk__reason reason;
-    return reason_of(hk__strand_of(co), &reason) ? describe(&reason, hk__here.sched, buf, size) : 0;
+    if (!hk__scope_reason(hk__strand_of(co), UINT_MAX, &reason)) return 0;
+    return hk__reason_describe(&reason, hk__here.sched, buf, size);
 }

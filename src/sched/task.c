@@ -268,6 +268,7 @@ static __attribute__((noinline, cold)) void report(const hk_sched *s, const hk_c
 /* hk_run's task: what it says is what hk_run returns, and its failure is everybody's end. */
 static void finish_main(hk_sched *s, hk_coro *t, void *value)
 {
+    if (value == hk_val(-ESHUTDOWN) && s->root.scope.is & HK__STOPPING) value = NULL;
     s->main_value = value;
     if (!hk_is_err(value)) return;
     hk__why_pass(t, s->thread, hk_num(value));
@@ -293,7 +294,7 @@ static bool tell_waiters(hk_coro *t, void *value, bool cancelled)
 static bool was_ended(const hk_coro *t, void *value, bool *ret_cancelled)
 {
     unsigned force = hk__strand_force(t);
-    *ret_cancelled = value == hk_val(-ECANCELED) && force & HK__CANCELLED;
+    *ret_cancelled = value == hk_val(-ECANCELED) && force & (HK__CANCELLED | HK__NO_WAITING);
     return *ret_cancelled || (value == hk_val(-ESHUTDOWN) && force & HK__STOPPING);
 }
 
@@ -323,15 +324,16 @@ static void tell_held(hk_coro *t)
     }
 }
 
-/* Somebody wants to know of it. True: one of them has taken the failure on itself. */
-static __attribute__((noinline)) bool tell_all(hk_sched *s, hk_coro *t, void *value,
-                                               bool *ret_cancelled)
+/* Somebody wants to know of it. */
+static __attribute__((noinline)) enum hk__told tell_all(hk_sched *s, hk_coro *t, void *value,
+                                                        bool *ret_cancelled)
 {
-    bool told = t->waiters != NULL || t->tid == s->main;
+    enum hk__told told =
+        t->waiters != NULL || t->tid == s->main ? HK__TOLD_WAITER : HK__TOLD_NOBODY;
     if (hk_is_err(value) && !was_ended(t, value, ret_cancelled) && !told && t->group == &s->root)
         report(s, t, (int)hk_num(value));
     tell_held(t);
-    told = t->waiters != NULL && tell_waiters(t, value, *ret_cancelled);
+    if (t->waiters != NULL && tell_waiters(t, value, *ret_cancelled)) told = HK__TOLD_STARTER;
     if (t->tid == s->main) finish_main(s, t, value);
     return told;
 }
@@ -339,7 +341,8 @@ static __attribute__((noinline)) bool tell_all(hk_sched *s, hk_coro *t, void *va
 void hk__task_finish(hk_coro *t, void *value)
 {
     hk_sched *s = t->sched;
-    bool cancelled = false, told = false;
+    bool cancelled = false;
+    enum hk__told told = HK__TOLD_NOBODY;
     if (HK__UNLIKELY(hk_is_err(value) || t->waiters != NULL || t->held != NULL ||
                      t->tid == s->main))
         told = tell_all(s, t, value, &cancelled);
@@ -380,8 +383,32 @@ void hk_task_exit(void *value)
                    t->leaf == NULL ? "the stackless step" : "a generator", (long long)t->tid,
                    hk__task_name(t));
     hk__scopes_leave(t);
+    if (HK__UNLIKELY(here()->kept != NULL)) hk__ends_forget(here(), t);
     hk__at_end_run((hk__stackful *)t);
     task_end((hk__stackful *)t, value);
+}
+
+void hk__task_unwait(hk_wait_call *wait)
+{
+    hk_coro *target = hk__task_find(hk__sched_of(&wait->call), wait->tid);
+    hk_wait_call *before = target->waiters;
+    while (before->next != wait) before = before->next;
+    before->next = wait->next;
+    if (target->waiters == wait) target->waiters = before != wait ? before : NULL;
+}
+
+/* A shield has kept it waiting, or its abort says that something will come: no queue is to know of
+ * its call any more, which lies on the stack that goes. */
+static void let_go(hk_coro *t)
+{
+    hk_call *call = t->call;
+    if (call == NULL || call->state != HK__CALL_PARKED) return;
+    if (call->type == &hk__start_type) {
+        hk__task_unwait(HK_CONTAINER(call, hk_wait_call, call));
+        t->call = NULL;
+    } else if (hk__call_abort(call, -ECANCELED)) {
+        t->call = NULL;
+    }
 }
 
 /* Drops the stack of a task that would not end. Its handlers run here; what it was given is its own
@@ -389,8 +416,7 @@ void hk_task_exit(void *value)
 void hk__task_drop(hk_coro *t)
 {
     hk_sched *s = t->sched;
-    /* A shield has kept it waiting: no queue is to know of it any more. */
-    if (t->call != NULL && hk__call_abort(t->call, -ECANCELED)) t->call = NULL;
+    let_go(t);
     if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
     hk__scopes_drop(t);
     hk__task_finish(t, hk_val(-ECANCELED));
