@@ -70,7 +70,8 @@ def fails(tree, program, arguments):
         return "it does not end"
     if done.returncode == 0:
         return None
-    lines = [line for line in done.stdout.split("\n") if line.startswith(("seed", "FAILED"))]
+    lines = [line for line in done.stdout.split("\n")
+             if line.startswith("seed") or ": failed: " in line]
     return (lines or ["it dies"])[0][:100]
 
 
@@ -99,11 +100,15 @@ def try_out(trees, mutant, suites):
 
 
 def prepare(trees, suites):
-    """Builds the trees as they are, one after the other: what follows is small."""
+    """Builds the trees as they are, one after the other, and sees that all tests pass there."""
     for tree in list(trees.queue):
         built = build(tree, suites[0][1])
         if built is not True:
             sys.exit("mutants.py: the tree does not build: " + built[-2000:])
+    for name, program, arguments in suites:
+        how = fails(trees.queue[0], program, arguments)
+        if how is not None:
+            sys.exit("mutants.py: without a mutant, %s: %s" % (name, how))
 
 
 def main():
