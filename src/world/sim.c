@@ -180,9 +180,8 @@ static int64_t next_moment(const hk__sim *w, int64_t until)
     return w->flying > 0 && w->heap[0]->due < until ? w->heap[0]->due : until;
 }
 
-static int sim_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
+static int look(hk__sim *w, hk__event *ret_events, int capacity, int64_t until)
 {
-    hk__sim *w = hk__sim_of(world);
     if (w->over != 0) return say_over(w, w->over);
     for (;;) {
         land(w);
@@ -198,15 +197,25 @@ static int sim_wait(hk__world *world, hk__event *ret_events, int capacity, int64
     }
 }
 
+static int sim_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
+{
+    hk__sim *w = hk__sim_of(world);
+    if (__atomic_exchange_n(&w->woken, false, __ATOMIC_ACQUIRE)) until = 0;
+    return look(w, ret_events, capacity, until);
+}
+
 static int sim_peek(hk__world *world, hk__event *ret_events, int capacity)
 {
-    return sim_wait(world, ret_events, capacity, 0);
+    return look(hk__sim_of(world), ret_events, capacity, 0);
 }
 
 static int64_t sim_now(hk__world *world) { return hk__sim_of(world)->now; }
 
-/* There are no others that could wait for it. */
-static void sim_wake(hk__world *world) { (void)world; }
+/* By work, or by a handler of signals: nobody else could come upon a wait, which never lasts. */
+static void sim_wake(hk__world *world)
+{
+    __atomic_store_n(&hk__sim_of(world)->woken, true, __ATOMIC_RELEASE);
+}
 
 static uint32_t sim_choose(hk__world *world, const hk__choice *choice)
 {
@@ -294,6 +303,7 @@ hk__world *hk__sim_begin(hk__sim *w, const struct hk__sim_setup *setup)
 {
     w->setup = *setup;
     w->ending = false;
+    w->woken = false;
     w->over = 0;
     w->now = HK__SIM_START;
     w->limit =

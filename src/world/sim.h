@@ -75,6 +75,7 @@ struct hk__sim {
     struct hk__sim_setup setup;
     bool keep;   /* the setup is used again: destroy gives back what one run had */
     bool ending; /* it has said so: no limits any more, the plain way, and time passes by itself */
+    bool woken;  /* the next wait does not wait. Atomic */
     int over;    /* to be said */
     int64_t now, limit;
     uint64_t turns;

@@ -53,7 +53,14 @@ unsigned hk__sim_file_state(const hk__sim_file *file)
 
 void hk__sim_file_changed(hk__sim *w, hk__sim_file *file, unsigned bits)
 {
-    if (file == NULL) return;
+    enum { ALL = HK__READABLE | HK__WRITABLE | HK__HANGUP };
+    if (file == NULL || file->watched == 0) return;
+    /* Once it is over both ways everybody is told, whatever they watch: as the kernel does. */
+    if ((bits & HK__HANGUP) && hk__sim_stream_is_over(file)) {
+        file->pending |= ALL;
+        hk__sim_tell(w, &file->news);
+        return;
+    }
     if (!(file->watched & HK__READABLE)) bits &= ~(unsigned)(HK__READABLE | HK__HANGUP);
     if (!(file->watched & HK__WRITABLE)) bits &= ~(unsigned)HK__WRITABLE;
     if (bits == 0) return;

@@ -89,6 +89,8 @@ void hk__sim_file_changed(hk__sim *w, hk__sim_file *file, unsigned bits);
 /* sim_stream.c */
 int hk__sim_connect(hk__sim_file *a, hk__sim_file *b, bool both_ways, int64_t latency);
 unsigned hk__sim_stream_state(const hk__sim_file *file);
+/* Both ways, or in the one that a pipe has: no call waits any more, of either kind. */
+bool hk__sim_stream_is_over(const hk__sim_file *file);
 int64_t hk__sim_stream_read(hk__sim *w, hk__sim_file *file, const struct iovec *vector, int count,
                             int flags);
 int64_t hk__sim_stream_write(hk__sim *w, hk__sim_file *file, const struct iovec *vector, int count);

@@ -107,6 +107,12 @@ static void dispatch(hk__sim *w, struct hk__sim_connection *c, struct hk__sim_wa
 
 /* ---- calls ---- */
 
+bool hk__sim_stream_is_over(const hk__sim_file *file)
+{
+    return file->connection != NULL && (file->in == NULL || file->in->ended) &&
+           (file->out == NULL || file->out->broken);
+}
+
 unsigned hk__sim_stream_state(const hk__sim_file *file)
 {
     const struct hk__sim_way *in = file->in, *out = file->out;
@@ -116,6 +122,7 @@ unsigned hk__sim_stream_state(const hk__sim_file *file)
     if (out != NULL && (out->broken || file->shut_down || out->seen + out->flying < HK__SIM_BUFFER))
         bits |= HK__WRITABLE;
     if (out != NULL && out->broken) bits |= HK__HANGUP;
+    if (hk__sim_stream_is_over(file)) bits = HK__READABLE | HK__WRITABLE | HK__HANGUP;
     return bits;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The contract of a world, continued: operations. Each has one DONE, whatever befalls it. */
+/* The contract of a world, continued: operations. Each has one DONE, whatever befalls it.
+ *
+ * The simulated world has one kind of operation, work, and no threads: the tests that it passes too
+ * are in a part of their own. */
 #include "support/faults.h"
 #include "support/net.h"
 #include "support/world.h"
@@ -84,7 +87,7 @@ static int64_t perform_path(hk__world *w, int kind, const char *path, const char
     return perform(w, &o);
 }
 
-WORLD_TEST(operations_on_files)
+WORLD_TEST_REAL(operations_on_files)
 {
     char directory[] = "/tmp/hocket-test-XXXXXX", path[64], other[64], a[4] = "", b[8] = "";
     CHECK(mkdtemp(directory) != NULL);
@@ -140,7 +143,7 @@ WORLD_TEST(operations_on_files)
 }
 
 /* Room for a few: everything comes all the same, each once, cancelled or not. */
-WORLD_TEST(more_operations_than_room)
+WORLD_TEST_REAL(more_operations_than_room)
 {
     char path[] = "/tmp/hocket-test-XXXXXX";
     static char bytes[MOST];
@@ -185,7 +188,7 @@ static void check_read(int in, int64_t result, char got)
 }
 
 /* when: 0: the byte is there first, 1: the cancel is, 2: and has been looked at, 3: no cancel. */
-WORLD_TEST(cancel_against_completion)
+WORLD_TEST_REAL(cancel_against_completion)
 {
     int fds[2];
     net_pipe(fds);
@@ -217,7 +220,7 @@ static void *write_later(void *arg)
     return NULL;
 }
 
-WORLD_TEST(cancel_races_with_completion)
+WORLD_TEST_REAL(cancel_races_with_completion)
 {
     int fds[2];
     net_pipe(fds);
@@ -243,7 +246,7 @@ WORLD_TEST(cancel_races_with_completion)
 
 /* A call that does not end by itself: cancelled, or done when its time has come; an interruption is
  * nobody's result. */
-WORLD_TEST(cancel_of_an_open_that_waits)
+WORLD_TEST_REAL(cancel_of_an_open_that_waits)
 {
     char directory[] = "/tmp/hocket-test-XXXXXX", path[64];
     CHECK(mkdtemp(directory) != NULL);
@@ -268,7 +271,7 @@ WORLD_TEST(cancel_of_an_open_that_waits)
 }
 
 /* A slot is used again: a cancel of the one before does not concern it. */
-WORLD_TEST(cancel_of_an_older_generation)
+WORLD_TEST_REAL(cancel_of_an_older_generation)
 {
     int fds[2];
     char c = 0;
@@ -286,7 +289,7 @@ WORLD_TEST(cancel_of_an_older_generation)
 
 /* The kernel says that it could not do it in this way: then it is done in another, unless it has
  * been cancelled. */
-WORLD_TEST(what_the_kernel_puts_off_is_done)
+WORLD_TEST_REAL(what_the_kernel_puts_off_is_done)
 {
     static const int reasons[] = { -EAGAIN, -EINTR, -512, -513, -514, -516 };
     const bool in_ring = strcmp(w->table->name, "uring") == 0;
@@ -320,7 +323,7 @@ WORLD_TEST(what_the_kernel_puts_off_is_done)
 }
 
 /* More cancels at once than a small ring has room for. */
-WORLD_TEST(many_cancels)
+WORLD_TEST_REAL(many_cancels)
 {
     enum { READS = 12 }; /* the threads of the pool bound what can wait at once */
     int fds[READS][2];
@@ -374,8 +377,105 @@ WORLD_TEST(work_is_done)
     for (int i = 0; i < 100; i++) CHECK_EQ(results[i], i * 10 + 1);
 }
 
+static bool has_run[8];
+
+static void *mark(void *argument)
+{
+    has_run[hk_num(argument)] = true;
+    return argument;
+}
+
+/* One DONE, which says what happened. */
+WORLD_TEST(cancel_against_work)
+{
+    for (int cancel = 0; cancel < 2; cancel++) {
+        hk__event events[4];
+        hk__operation o = work(mark, 1);
+        has_run[1] = false;
+        begin();
+        submit(w, 3, &o);
+        if (cancel) w->table->cancel(w, ticket(3));
+        await(w, 1);
+        if (!cancel) CHECK_EQ(results[3], 1);
+        if (cancel) CHECK(results[3] == 1 || results[3] == -ECANCELED);
+        CHECK_EQ(has_run[1], results[3] == 1);
+        CHECK_EQ(w->table->wait(w, events, 4, world_now(w) + HK_MS(1)), 0);
+    }
+}
+
+/* The slot is used again: what is said of another generation, or of another slot, is not of it. */
+WORLD_TEST(cancel_of_older_work)
+{
+    hk__operation o = work(mark, 1);
+    begin();
+    submit(w, 3, &o);
+    w->table->cancel(w, world_ticket(3, 9));
+    w->table->cancel(w, world_ticket(4, 10));
+    await(w, 1);
+    CHECK_EQ(results[3], 1);
+    for (int i = 0; i < 20; i++) {
+        begin();
+        submit(w, 3, &o);
+        w->table->cancel(w, world_ticket(3, 11));
+        await(w, 1);
+        CHECK_EQ(results[3], 1);
+    }
+}
+
+/* Some may be done, or under way, while the first was taken; what ran is what says so. */
+WORLD_TEST(cancel_of_what_waits_to_be_taken)
+{
+    hk__event event;
+    begin();
+    for (int i = 0; i < 8; i++) {
+        hk__operation o = work(mark, i);
+        submit(w, i, &o);
+    }
+    while (dones == 0) take(&event, w->table->wait(w, &event, 1, INT64_MAX));
+    for (int i = 0; i < 8; i++)
+        if (results[i] == NOT_YET) w->table->cancel(w, ticket(i));
+    await(w, 8);
+    for (int i = 0; i < 8; i++) CHECK_EQ(results[i], has_run[i] ? i : -ECANCELED);
+}
+
+/* Of many some are cancelled: those alone. */
+WORLD_TEST(cancel_of_some_work)
+{
+    begin();
+    for (int i = 0; i < 100; i++) {
+        hk__operation o = work(add_one, i);
+        submit(w, i, &o);
+        if (i % 3 == 0 && results[i] == NOT_YET) w->table->cancel(w, ticket(i));
+    }
+    await(w, 100);
+    for (int i = 0; i < 100; i++)
+        CHECK(results[i] == i + 1 || (i % 3 == 0 && results[i] == -ECANCELED));
+}
+
+static void *wakes(void *argument)
+{
+    hk__world *w = argument;
+    w->table->wake(w);
+    return hk_val(7);
+}
+
+/* During a wait, by work: the next one may be short, and the one after that is not. */
+WORLD_TEST(wake_by_work)
+{
+    hk__event events[4];
+    hk__operation o = { .kind = HK__OP_WORK, .work = wakes, .argument = w };
+    begin();
+    submit(w, 0, &o);
+    await(w, 1);
+    CHECK_EQ(results[0], 7);
+    w->table->wait(w, events, 4, world_now(w) + HK_MS(1));
+    int64_t until = world_now(w) + HK_MS(3);
+    CHECK_EQ(w->table->wait(w, events, 4, until), 0);
+    CHECK(world_now(w) >= until);
+}
+
 /* Work that has begun goes on; work that has not never does. */
-WORLD_TEST(cancel_of_work)
+WORLD_TEST_REAL(cancel_of_work)
 {
     enum { ALL = 40 };
     net_pipe(gate);
@@ -418,7 +518,7 @@ static void shows(hk__world *w, int count)
     CHECK(!world_is_readable(fd, 0));
 }
 
-WORLD_TEST(descriptor_shows_operations)
+WORLD_TEST_REAL(descriptor_shows_operations)
 {
     char path[] = "/tmp/hocket-test-XXXXXX";
     int fd = mkstemp(path);
@@ -446,7 +546,7 @@ static void *add_one_later(void *argument)
 }
 
 /* The wake-up is for the wait that is under way: it takes what came, or leaves it to be seen. */
-WORLD_TEST(descriptor_shows_what_ends_during_a_wait)
+WORLD_TEST_REAL(descriptor_shows_what_ends_during_a_wait)
 {
     hk__event event;
     hk__operation o = work(add_one_later, 1);
@@ -461,7 +561,7 @@ WORLD_TEST(descriptor_shows_what_ends_during_a_wait)
     CHECK_EQ(results[0], 2);
 }
 
-WORLD_TEST(descriptor_shows_what_was_cancelled)
+WORLD_TEST_REAL(descriptor_shows_what_was_cancelled)
 {
     net_pipe(gate);
     begun = 0;
@@ -489,7 +589,7 @@ static void *wake_soon(void *arg)
 }
 
 /* It is asleep when they come. */
-WORLD_TEST(descriptor_wakes_a_foreign_loop)
+WORLD_TEST_REAL(descriptor_wakes_a_foreign_loop)
 {
     int fds[2], pair[2];
     char c = 0;
@@ -525,7 +625,7 @@ WORLD_TEST(descriptor_wakes_a_foreign_loop)
 }
 
 /* Both ways at once: a wait that sleeps although somebody else watches the descriptor. */
-WORLD_TEST(wake_of_a_wait_beside_a_foreign_loop)
+WORLD_TEST_REAL(wake_of_a_wait_beside_a_foreign_loop)
 {
     pthread_t thread;
     hk__event events[4];
@@ -543,7 +643,7 @@ WORLD_TEST(wake_of_a_wait_beside_a_foreign_loop)
 }
 
 /* Something else takes an event out of the kernel: it is not forgotten. */
-WORLD_TEST(descriptor_shows_what_unwatch_came_upon)
+WORLD_TEST_REAL(descriptor_shows_what_unwatch_came_upon)
 {
     int fds[2], others[2];
     net_local_pair(SOCK_STREAM, fds);
@@ -564,7 +664,7 @@ WORLD_TEST(descriptor_shows_what_unwatch_came_upon)
 
 /* A poll has failed, and the next one too: it is made again, though a foreign loop sleeps and
  * nothing else happens. */
-WORLD_TEST(failed_poll_beside_a_foreign_loop)
+WORLD_TEST_REAL(failed_poll_beside_a_foreign_loop)
 {
     int fds[2];
     if (strcmp(w->table->name, "uring") != 0) return;
