@@ -27,7 +27,9 @@ extern "C" {
 typedef struct hk_chan hk_chan;
 
 typedef struct hk_chan_options {
-    const char *name; /* for reports; borrowed. NULL: as it was written where it was opened */
+    /* For reports; must live as long as the channel. NULL: as it was written where it was
+     * opened. */
+    const char *name;
     /* Below 0: *a comes first. 0: in the order they were sent. NULL: all in that order. */
     int (*compare)(const void *a, const void *b);
     /* Called with each item that nobody will receive. May not wait. */

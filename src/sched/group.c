@@ -230,11 +230,11 @@ int hk__group_abort(hk_call *call)
 int hk__group_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_group *g = HK_CONTAINER(call, hk_sync_call, call)->object;
-    const char *name = g->name != NULL ? g->name : "";
-    return snprintf(buf, size, "%s %s%s%sof %u task%s (%s:%d)",
-                    call->type == &hk__group_room_type ? "room in group" : "the end of group", name,
-                    g->name != NULL ? " " : "", "", g->live + g->daemons,
-                    g->live + g->daemons == 1 ? "" : "s", g->scope.file, g->scope.line);
+    const uint32_t tasks = g->live + g->daemons;
+    return snprintf(buf, size, "%s%s%s of %u task%s (%s:%d)",
+                    call->type == &hk__group_room_type ? "room in group" : "the end of group",
+                    g->name != NULL ? " " : "", g->name != NULL ? g->name : "", tasks,
+                    tasks == 1 ? "" : "s", g->scope.file, g->scope.line);
 }
 
 /* Daemons are ended by the close itself, when all others have. Room is anybody's to make. */
