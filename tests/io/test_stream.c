@@ -74,7 +74,7 @@ static void big_through(int fds[2], size_t size, size_t piece)
     hk_close(fds[0]);
 }
 
-TASK_TEST(write_is_whole_over_tcp)
+TASK_TEST_SIM(write_is_whole_over_tcp)
 {
     int fds[2];
     net_tcp_pair(fds);
@@ -92,7 +92,7 @@ TASK_TEST(write_is_whole_with_small_buffers)
     return NULL;
 }
 
-TASK_TEST(write_is_whole_over_local_sockets)
+TASK_TEST_SIM(write_is_whole_over_local_sockets)
 {
     int fds[2];
     net_local_pair(SOCK_STREAM, fds);
@@ -101,7 +101,7 @@ TASK_TEST(write_is_whole_over_local_sockets)
     return NULL;
 }
 
-TASK_TEST(write_is_whole_through_a_pipe)
+TASK_TEST_SIM(write_is_whole_through_a_pipe)
 {
     int fds[2];
     net_pipe(fds);
@@ -160,7 +160,7 @@ static void vector_through(int fds[2])
     hk_close(fds[0]);
 }
 
-TASK_TEST(writev_is_whole)
+TASK_TEST_SIM(writev_is_whole)
 {
     int fds[2];
     net_tcp_pair(fds);
@@ -172,7 +172,7 @@ TASK_TEST(writev_is_whole)
     return NULL;
 }
 
-TASK_TEST(readv_takes_what_is_there)
+TASK_TEST_SIM(readv_takes_what_is_there)
 {
     int fds[2];
     char a[3], b[4];
@@ -286,8 +286,8 @@ static void end_with_data(int fds[2])
     struct reader r = { .fd = fds[0] };
     hk_tid tid = hk_spawn(HK_ROOT, read_once, &r);
     net_settle();
-    CHECK_EQ(write(fds[1], "last", 4), 4);
-    close(fds[1]);
+    CHECK_EQ(net_put(fds[1], "last", 4), 4);
+    net_close(fds[1]);
     hk_task_wait(tid, NULL);
     CHECK_EQ(r.result, 4);
     CHECK_EQ(hk_read(fds[0], r.buf, sizeof r.buf), 0);
@@ -295,7 +295,7 @@ static void end_with_data(int fds[2])
     hk_close(fds[0]);
 }
 
-TASK_TEST(end_comes_with_the_last_bytes)
+TASK_TEST_SIM(end_comes_with_the_last_bytes)
 {
     int fds[2];
     net_tcp_pair(fds);
@@ -311,14 +311,14 @@ TASK_TEST(end_comes_with_the_last_bytes)
 static void end_before_watch(int fds[2])
 {
     char buf[64];
-    CHECK_EQ(write(fds[1], "last", 4), 4);
-    close(fds[1]);
+    CHECK_EQ(net_put(fds[1], "last", 4), 4);
+    net_close(fds[1]);
     CHECK_EQ(hk_read(fds[0], buf, sizeof buf), 4);
     CHECK_EQ(hk_read(fds[0], buf, sizeof buf), 0);
     hk_close(fds[0]);
 }
 
-TASK_TEST(end_before_anybody_watched)
+TASK_TEST_SIM(end_before_anybody_watched)
 {
     int fds[2];
     net_tcp_pair(fds);
@@ -353,7 +353,7 @@ static void trickle_through(int fds[2])
     hk_close(fds[0]);
 }
 
-TASK_TEST(trickle_is_not_lost)
+TASK_TEST_SIM(trickle_is_not_lost)
 {
     int fds[2];
     net_tcp_pair(fds);
@@ -406,7 +406,7 @@ static void *send_slowly(void *arg)
     return NULL;
 }
 
-TASK_TEST(waitall_waits_for_all)
+TASK_TEST_SIM(waitall_waits_for_all)
 {
     int fds[2];
     char buf[100];
@@ -437,7 +437,7 @@ TASK_TEST(waitall_of_a_datagram_is_one)
     return NULL;
 }
 
-TASK_TEST(peek_proves_nothing)
+TASK_TEST_SIM(peek_proves_nothing)
 {
     int fds[2];
     char buf[100];
@@ -450,7 +450,7 @@ TASK_TEST(peek_proves_nothing)
     return NULL;
 }
 
-TASK_TEST(dontwait_does_not_wait)
+TASK_TEST_SIM(dontwait_does_not_wait)
 {
     int fds[2];
     char buf[100];
@@ -458,6 +458,7 @@ TASK_TEST(dontwait_does_not_wait)
     net_tcp_pair(fds);
     CHECK_EQ(hk_recv(fds[0], buf, sizeof buf, MSG_DONTWAIT), -EAGAIN);
     CHECK_EQ(hk_send(fds[1], "abc", 3, 0), 3);
+    net_settle();
     CHECK_EQ(hk_recv(fds[0], buf, sizeof buf, MSG_DONTWAIT), 3);
     CHECK_EQ(hk_recv(fds[0], buf, sizeof buf, MSG_DONTWAIT), -EAGAIN);
     net_set_buffer(fds[1], SO_SNDBUF, 4096);
@@ -531,7 +532,7 @@ TASK_TEST(reset_by_the_peer)
     return NULL;
 }
 
-TASK_TEST(peer_vanishes_under_a_writer)
+TASK_TEST_SIM(peer_vanishes_under_a_writer)
 {
     int fds[2];
     for (int kind = 0; kind < 3; kind++) {
@@ -542,7 +543,7 @@ TASK_TEST(peer_vanishes_under_a_writer)
         hk_tid tid = hk_spawn(HK_ROOT, write_big, &w);
         net_settle();
         CHECK(!w.done);
-        close(fds[0]);
+        net_close(fds[0]);
         hk_task_wait(tid, NULL);
         CHECK(w.result > 0 && w.result < BIG * 2); /* the count so far */
         ssize_t n = hk_write(fds[1], "x", 1);

@@ -48,7 +48,7 @@ static void begin(struct server *s)
     s->listener = hk_net_listen("tcp:127.0.0.1:0", 1024);
     CHECK_EQ(hk_net_local(s->listener, &s->addr), 0);
     s->tid = hk_spawn(HK_ROOT, server_task, s);
-    hk_sched_yield();
+    hk_sleep(1); /* until it waits: in a simulated run a yield is no promise */
 }
 
 static int connect_to(struct server *s)
@@ -84,7 +84,7 @@ static void stop(struct server *s)
     for (int hk__i = 0; !(condition) && hk__i < 2000; hk__i++) hk_sleep(HK_MS(1)); \
     CHECK(condition)
 
-TASK_TEST(serve_until_the_listener_is_closed)
+TASK_TEST_SIM(serve_until_the_listener_is_closed)
 {
     struct server s = { .options = { .name = "echo" } };
     begin(&s);
@@ -110,7 +110,7 @@ TASK_TEST(serve_until_the_listener_is_closed)
     return NULL;
 }
 
-TASK_TEST(serve_stopped_with_nobody_there)
+TASK_TEST_SIM(serve_stopped_with_nobody_there)
 {
     struct server s = { 0 };
     begin(&s);
@@ -126,7 +126,7 @@ TASK_TEST(serve_stopped_with_nobody_there)
     return NULL;
 }
 
-TASK_TEST(serve_gives_grace)
+TASK_TEST_SIM(serve_gives_grace)
 {
     struct server s = { .options = { .grace = HK_MS(20) } };
     begin(&s);
@@ -163,7 +163,7 @@ TASK_TEST(serve_gives_grace)
     return NULL;
 }
 
-TASK_TEST(serve_killed)
+TASK_TEST_SIM(serve_killed)
 {
     struct server s = { 0 };
     begin(&s);
@@ -218,7 +218,7 @@ TASK_TEST(serve_killed_at_every_point)
     return NULL;
 }
 
-TASK_TEST(serve_keeps_its_limit)
+TASK_TEST_SIM(serve_keeps_its_limit)
 {
     struct server s = { .options = { .limit = 3 } };
     begin(&s);
@@ -241,7 +241,7 @@ TASK_TEST(serve_keeps_its_limit)
     return NULL;
 }
 
-TASK_TEST(serve_stopped_at_its_limit)
+TASK_TEST_SIM(serve_stopped_at_its_limit)
 {
     struct server s = { .options = { .limit = 1, .grace = HK_MS(5) } };
     begin(&s);
@@ -295,7 +295,7 @@ static int exits(int fd, void *arg)
     hk_task_exit(NULL);
 }
 
-TASK_TEST(serve_handlers_may_exit)
+TASK_TEST_SIM(serve_handlers_may_exit)
 {
     struct server s = { .handler = exits };
     begin(&s);
@@ -308,17 +308,17 @@ TASK_TEST(serve_handlers_may_exit)
     return NULL;
 }
 
-TASK_TEST(serve_what_is_no_listener)
+TASK_TEST_SIM(serve_what_is_no_listener)
 {
     int fds[2];
     CHECK_EQ(hk_serve(-EADDRINUSE, echo, NULL), -EADDRINUSE);
     CHECK_EQ(hk_serve(9999, echo, NULL), -EBADF);
     net_tcp_pair(fds);
     CHECK_EQ(hk_serve(fds[0], echo, NULL), -EINVAL); /* and it is closed: the harness counts */
-    close(fds[1]);
+    net_close(fds[1]);
     net_pipe(fds);
     CHECK_EQ(hk_serve(fds[0], echo, NULL), -ENOTSOCK);
-    close(fds[1]);
+    net_close(fds[1]);
     return NULL;
 }
 
@@ -328,7 +328,7 @@ TEST(serve_outside_tasks)
 }
 
 /* The listener's number is another listener's when the server looks again. */
-TASK_TEST(serve_is_not_fooled_by_a_number_that_is_used_again)
+TASK_TEST_SIM(serve_is_not_fooled_by_a_number_that_is_used_again)
 {
     struct server s = { .options = { .limit = 1 } };
     begin(&s);

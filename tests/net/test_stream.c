@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pair of sockets; bytes that are written to fds[1] with plain write(2). */
+/* A pair of sockets; bytes that are written to fds[1] without Hocket. */
 static int fds[2];
 
 static void open_pair(void)
@@ -16,17 +16,17 @@ static void open_pair(void)
     net_set_buffer(fds[0], SO_SNDBUF, 4096);
 }
 
-static void say(const char *text) { CHECK_EQ(write(fds[1], text, strlen(text)), strlen(text)); }
+static void say(const char *text) { CHECK_EQ(net_put(fds[1], text, strlen(text)), strlen(text)); }
 
 static void close_pair(void)
 {
     hk_close(fds[0]);
-    if (fds[1] >= 0) close(fds[1]);
+    if (fds[1] >= 0) net_close(fds[1]);
 }
 
 static void hang_up(void)
 {
-    close(fds[1]);
+    net_close(fds[1]);
     fds[1] = -1;
 }
 
@@ -41,7 +41,7 @@ static const char *line_of(hk_stream *s)
     return text;
 }
 
-TASK_TEST(stream_reads_lines)
+TASK_TEST_SIM(stream_reads_lines)
 {
     open_pair();
     say("one\ntwo\r\n\n\r\nfi\rve\n\r\r\nlast");
@@ -82,7 +82,7 @@ TASK_TEST(stream_remembers_the_end_behind_a_last_line)
     return NULL;
 }
 
-TASK_TEST(stream_reads_some_exactly_and_the_end)
+TASK_TEST_SIM(stream_reads_some_exactly_and_the_end)
 {
     char buf[64];
     open_pair();
@@ -103,7 +103,7 @@ TASK_TEST(stream_reads_some_exactly_and_the_end)
     return NULL;
 }
 
-TASK_TEST(stream_reads_until)
+TASK_TEST_SIM(stream_reads_until)
 {
     char *data;
     size_t size;
@@ -140,7 +140,7 @@ static void *says_in_pieces(void *arg)
     return NULL;
 }
 
-TASK_TEST(stream_finds_delimiters_that_come_in_pieces)
+TASK_TEST_SIM(stream_finds_delimiters_that_come_in_pieces)
 {
     char *data;
     size_t size;
@@ -155,7 +155,7 @@ TASK_TEST(stream_finds_delimiters_that_come_in_pieces)
     return NULL;
 }
 
-TASK_TEST(stream_buffer_is_a_limit)
+TASK_TEST_SIM(stream_buffer_is_a_limit)
 {
     char memory[9], out[2], buf[64], *data;
     hk_stream_options options = { .in = memory, .in_size = sizeof memory };
@@ -174,7 +174,7 @@ TASK_TEST(stream_buffer_is_a_limit)
     CHECK_STR(line_of(&s), "2345678");
     CHECK_EQ(hk_stream_printf(&s, "%d-%s", 123, "four"), 8); /* more than its buffer holds */
     CHECK_EQ(hk_stream_flush(&s), 0);
-    CHECK_EQ(read(fds[1], buf, sizeof buf), 8);
+    CHECK_EQ(net_take(fds[1], buf, sizeof buf), 8);
     CHECK(memcmp(buf, "123-four", 8) == 0);
     close_pair();
     return NULL;
@@ -194,37 +194,37 @@ TEST(stream_with_a_buffer_of_nothing, .aborts = "a buffer of 1 bytes is too smal
     hk_stream_open(&s, 0, &(hk_stream_options){ .in = &byte, .in_size = 1 });
 }
 
-TASK_TEST(stream_writes_when_flushed_full_or_closed)
+TASK_TEST_SIM(stream_writes_when_flushed_full_or_closed)
 {
     char buf[64];
     open_pair();
     {
         HK_STREAM_WITH(s, fds[0], (&(hk_stream_options){ .out_size = 8 }));
         CHECK_EQ(hk_stream_write(&s, "ab", 2), 2);
-        CHECK_EQ(recv(fds[1], buf, sizeof buf, MSG_DONTWAIT), -1);
+        CHECK_EQ(net_take(fds[1], buf, sizeof buf), -EAGAIN);
         CHECK_EQ(hk_stream_unsent(&s), 2);
         CHECK_EQ(hk_stream_flush(&s), 0);
-        CHECK_EQ(recv(fds[1], buf, sizeof buf, MSG_DONTWAIT), 2);
+        CHECK_EQ(net_take(fds[1], buf, sizeof buf), 2);
         CHECK_EQ(hk_stream_write(&s, "12345678", 8), 8);
-        CHECK_EQ(recv(fds[1], buf, sizeof buf, MSG_DONTWAIT), -1);
+        CHECK_EQ(net_take(fds[1], buf, sizeof buf), -EAGAIN);
         CHECK_EQ(hk_stream_write(&s, "9", 1), 1);
-        CHECK_EQ(recv(fds[1], buf, sizeof buf, MSG_DONTWAIT), 9);
+        CHECK_EQ(net_take(fds[1], buf, sizeof buf), 9);
         CHECK_EQ(hk_stream_printf(&s, "%s", "bye"), 3);
     }
-    CHECK_EQ(recv(fds[1], buf, sizeof buf, MSG_DONTWAIT), 3);
+    CHECK_EQ(net_take(fds[1], buf, sizeof buf), 3);
     close_pair();
     return NULL;
 }
 
-TASK_TEST(stream_half_close)
+TASK_TEST_SIM(stream_half_close)
 {
     char buf[16];
     open_pair();
     HK_STREAM(s, fds[0]);
     hk_stream_write(&s, "ask", 3);
     CHECK_EQ(hk_stream_finish(&s), 0);
-    CHECK_EQ(read(fds[1], buf, sizeof buf), 3);
-    CHECK_EQ(read(fds[1], buf, sizeof buf), 0);
+    CHECK_EQ(net_take(fds[1], buf, sizeof buf), 3);
+    CHECK_EQ(net_take(fds[1], buf, sizeof buf), 0);
     say("answer\n");
     CHECK_STR(line_of(&s), "answer");
     CHECK_EQ(hk_stream_write(&s, "more", 4), 4);
@@ -234,7 +234,7 @@ TASK_TEST(stream_half_close)
     return NULL;
 }
 
-TASK_TEST(stream_copies)
+TASK_TEST_SIM(stream_copies)
 {
     int to[2];
     char buf[64];
@@ -247,15 +247,15 @@ TASK_TEST(stream_copies)
         CHECK_STR(line_of(&from), "header");
         hk_stream_write(&pipe, "> ", 2);
         CHECK_EQ(hk_stream_copy(&from, &pipe, 4), 4);
-        CHECK_EQ(read(to[0], buf, sizeof buf), 6);
+        CHECK_EQ(net_take(to[0], buf, sizeof buf), 6);
         CHECK(memcmp(buf, "> body", 6) == 0);
         hang_up();
         CHECK_EQ(hk_stream_copy(&from, &pipe, HK_FOREVER), 9);
         CHECK_EQ(hk_stream_copy(&from, &pipe, HK_FOREVER), 0);
         CHECK_EQ(hk_stream_finish(&pipe), -ENOTSOCK);
-        CHECK_EQ(read(to[0], buf, sizeof buf), 9);
+        CHECK_EQ(net_take(to[0], buf, sizeof buf), 9);
     }
-    close(to[0]);
+    net_close(to[0]);
     hk_close(to[1]);
     close_pair();
     return NULL;
@@ -295,7 +295,8 @@ TEST(stream_where_nobody_drives)
  *
  * A sequence of bytes of which each tells its place. A reader takes it with calls chosen at random
  * and is killed again and again, each time another task goes on with the same stream: what it gets
- * is the sequence. Likewise a writer. */
+ * is the sequence. Likewise a writer. Who kills counts turns, of which an unfair schedule gives the
+ * others none: so not in the simulated world. */
 
 enum { TOTAL = 6000 };
 

@@ -2,6 +2,8 @@
 /* What tests of input and output share. */
 #include "support/net.h"
 
+#include "support/world.h"
+
 #include "sched/sched.h"
 
 #include <errno.h>
@@ -17,6 +19,13 @@ static void must(int r, const char *what)
     if (r >= 0) return;
     perror(what);
     abort();
+}
+
+/* The world around this task, where it is the simulated one. */
+static hk__world *simulated(void)
+{
+    const hk_sched *s = hk__here.sched;
+    return s != NULL && strcmp(s->world->table->name, "sim") == 0 ? s->world : NULL;
 }
 
 int net_listen(struct sockaddr_in *ret_address, int backlog)
@@ -49,8 +58,20 @@ static int accept_from(int listener, int fd)
     }
 }
 
+static void simulated_tcp_pair(int ret_fds[2])
+{
+    hk_addr address;
+    int listener = hk_net_listen("tcp:127.0.0.1:0", 4);
+    CHECK_EQ(hk_net_local(listener, &address), 0);
+    ret_fds[0] = hk_net_connect(&address);
+    ret_fds[1] = hk_accept(listener, NULL, NULL);
+    CHECK(ret_fds[0] >= 0 && ret_fds[1] >= 0);
+    CHECK_EQ(hk_close(listener), 0);
+}
+
 void net_tcp_pair(int ret_fds[2])
 {
+    if (simulated() != NULL) return simulated_tcp_pair(ret_fds);
     struct sockaddr_in address;
     int listener = net_listen(&address, 4), on = 1;
     ret_fds[0] = socket(AF_INET, SOCK_STREAM, 0);
@@ -65,17 +86,44 @@ void net_tcp_pair(int ret_fds[2])
         must(setsockopt(ret_fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
 }
 
-void net_pipe(int ret_fds[2]) { must(pipe(ret_fds), "pipe"); }
+void net_pipe(int ret_fds[2])
+{
+    if (simulated() != NULL)
+        CHECK_EQ(hk_pipe(ret_fds), 0);
+    else
+        must(pipe(ret_fds), "pipe");
+}
 
 void net_local_pair(int type, int ret_fds[2])
 {
-    must(socketpair(AF_UNIX, type, 0, ret_fds), "socketpair");
+    if (simulated() == NULL)
+        must(socketpair(AF_UNIX, type, 0, ret_fds), "socketpair");
+    else if (CHECK_EQ(type, SOCK_STREAM))
+        world_local_pair(simulated(), ret_fds);
 }
 
 bool net_is_nonblocking(int fd) { return fcntl(fd, F_GETFL) & O_NONBLOCK; }
 
+static int64_t call(int kind, int fd, void *buf, size_t size)
+{
+    struct iovec one = { buf, size };
+    hk__direct d = { .kind = (uint8_t)kind, .fd = fd, .vector = &one, .count = 1 };
+    return simulated() != NULL ? hk__sim_direct(simulated(), &d) : hk__direct_call(NULL, &d);
+}
+
+int64_t net_put(int fd, const void *buf, size_t size)
+{
+    return call(HK__DIRECT_WRITE, fd, (void *)buf, size);
+}
+
+int64_t net_take(int fd, void *buf, size_t size) { return call(HK__DIRECT_READ, fd, buf, size); }
+
+void net_close(int fd) { CHECK_EQ(call(HK__DIRECT_CLOSE, fd, NULL, 0), 0); }
+
+/* Simulated ones are of one size. */
 void net_set_buffer(int fd, int option, int size)
 {
+    if (simulated() != NULL) return;
     must(setsockopt(fd, SOL_SOCKET, option, &size, sizeof size), "buffer size");
 }
 

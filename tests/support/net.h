@@ -4,6 +4,7 @@
 #define SUPPORT_NET_H
 
 #include "harness/harness.h"
+#include "support/sim.h"
 
 #include <hocket.h>
 
@@ -17,13 +18,27 @@
     TEST(id, ##__VA_ARGS__) { CHECK_EQ(hk_run(task_##id, NULL, NULL), 0); } \
     static void *task_##id(void *arg)
 
+/* The same, and once more in the simulated world, under many schedules. Its sockets and pipes must
+ * be made by what stands here or by Hocket, and used likewise: a number there is no descriptor of
+ * the process. */
+#define TASK_TEST_SIM(id, ...) \
+    static void *task_##id(void *arg); \
+    static void sim_of_##id(void) { task_##id(NULL); } \
+    TEST(sim_##id, ##__VA_ARGS__) { sim_run_seeds(sim_of_##id, 12); } \
+    TASK_TEST(id, ##__VA_ARGS__)
+
 /* A listener on the loopback, port of the system's choice. */
 int net_listen(struct sockaddr_in *ret_address, int backlog);
-/* Two connected TCP sockets, without a delay for small segments; made without Hocket. */
+/* Two connected TCP sockets, without a delay for small segments; made without Hocket, where the
+ * world is a real one, as are those that follow. */
 void net_tcp_pair(int ret_fds[2]);
 /* A pipe, a pair of local sockets; blocking ends. */
 void net_pipe(int ret_fds[2]);
 void net_local_pair(int type, int ret_fds[2]);
+/* As the other side, without waiting and without being counted: bytes, or -errno. */
+int64_t net_put(int fd, const void *buf, size_t size);
+int64_t net_take(int fd, void *buf, size_t size);
+void net_close(int fd);
 
 /* Whether fd has O_NONBLOCK. */
 bool net_is_nonblocking(int fd);
