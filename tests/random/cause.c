@@ -79,19 +79,23 @@ void open_scope(struct run *run, struct task *t, struct scope *s, int64_t timeou
     move_deadline(s, timeout);
 }
 
+/* Its time was over, or it allowed no waiting, before anybody cancelled it. */
+static bool timed_out(const struct scope *s)
+{
+    return (s->cancelled ? s->expired : s->own & NO_WAIT) && caused_by(s);
+}
+
 intptr_t scope_result(const struct scope *s, intptr_t result)
 {
-    const bool ours = s->expired || s->own & NO_WAIT;
-    return result == -ECANCELED && ours && caused_by(s) ? -ETIMEDOUT : result;
+    return result == -ECANCELED && timed_out(s) ? -ETIMEDOUT : result;
 }
 
 /* ---- groups ---- */
 
 static intptr_t verdict(const struct scope *g)
 {
-    const bool expired = g->expired && caused_by(g);
-    if (g->policy == OP_first && g->result >= 0 && g->cancelled && !expired) return g->result;
-    if (expired && g->cut) return -ETIMEDOUT;
+    if (g->won && g->result >= 0 && !timed_out(g)) return g->result;
+    if (timed_out(g) && g->cut && !g->failed_in_time) return -ETIMEDOUT;
     if (g->error != 0) return g->error;
     return g->cut && !caused_by(g) ? -ECANCELED : g->result;
 }
@@ -144,6 +148,8 @@ void group_close_begins(struct run *run, struct scope *g, struct task *t, intptr
         g->result = 0;
     } else if (result == -ESHUTDOWN && g->own & STOP) {
         g->result = 0;
+    } else if (result == -ESHUTDOWN && cause_from(t, g) & STOP) {
+        g->result = result; /* of a stop further out: the children may finish */
     } else if (result < 0) {
         cancel_scope(g);
         if (g->error == 0) g->error = (int)result;
@@ -159,12 +165,14 @@ static void judge(struct scope *g, const struct task *t, intptr_t value, bool ca
     if (cancelled && !t->killed) g->cut = true;
     if (value < 0 && !cancelled && !stopped) {
         g->failures++;
+        if (g->policy != OP_alone && g->error == 0) g->failed_in_time = !timed_out(g);
         if (g->policy != OP_alone && g->error == 0) g->error = (int)value;
         if (g->policy == OP_all) cancel_scope(g);
     } else if (g->policy == OP_first && value >= 0) {
+        g->won = true;
         cancel_scope(g);
     }
-    if (g->policy == OP_any && !cancelled) cancel_scope(g);
+    if (g->policy == OP_any && (!cancelled || t->killed)) cancel_scope(g);
 }
 
 void task_ends(struct run *run, struct task *t, intptr_t value)
@@ -173,7 +181,7 @@ void task_ends(struct run *run, struct task *t, intptr_t value)
         random_fail("task %d ended twice", t->id);
         return;
     }
-    const bool cancelled = value == -ECANCELED && cause_of(t) & CUT;
+    const bool cancelled = value == -ECANCELED && cause_of(t) & (CUT | NO_WAIT);
     t->ended = true;
     t->value = value;
     for (int i = 0; i < run->program->tasks; i++) {

@@ -248,7 +248,7 @@ void model_commit(struct run *run, struct task *t, int arm)
 static bool ends_known(const struct task *target)
 {
     const struct scope *g = target->base;
-    return g != NULL && g->open && g->policy != OP_alone;
+    return g != NULL && g->group != NULL && g->policy != OP_alone; /* until it is left */
 }
 
 static void join_begin(struct run *run, struct task *t)

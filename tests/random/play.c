@@ -211,8 +211,8 @@ static void do_act(struct run *run, const struct stmt *s)
             scope->own |= STOP;
             if (s->arg == 0)
                 cancel_scope(scope);
-            else if (scope->grace_end == INT64_MAX)
-                scope->grace_end = hk_now() + (int64_t)s->arg * UNIT;
+            else if (hk_now() + (int64_t)s->arg * UNIT < scope->grace_end)
+                scope->grace_end = hk_now() + (int64_t)s->arg * UNIT; /* what is over first */
         }
         hk_group_stop(scope->group, (int64_t)s->arg * UNIT);
         break;

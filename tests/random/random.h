@@ -122,7 +122,8 @@ struct scope {
     int64_t deadline, grace_end; /* INT64_MAX: none */
     hk_scope *real;
 
-    bool is_group, is_closing, cut;
+    bool is_group, is_closing, cut, won;
+    bool failed_in_time; /* the first failure came before the deadline */
     enum op policy;
     hk_group *group;
     int live, daemons, limit;
