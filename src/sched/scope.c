@@ -49,7 +49,8 @@ static void mark(hk_coro *t, unsigned force)
     }
 }
 
-/* Ends the call in which a strand waits, where it may not wait any more. */
+/* Ends the call in which a strand waits, where it may not wait any more. The strand need not be the
+ * task that made the call: a driver has handed it up for one of its own. */
 static void interrupt(hk_coro *strand, unsigned force)
 {
     hk_call *call = strand->call;
@@ -58,13 +59,7 @@ static void interrupt(hk_coro *strand, unsigned force)
     if (s == NULL || s->inherited) return;
     int r = hk__scope_refusal(force, call);
     if (r == 0 && force & HK__NO_WAITING) r = -ECANCELED;
-    if (r == 0 || !hk__call_abort(call, r)) return;
-    if (call->done != NULL) {
-        call->done(call);
-    } else {
-        strand->call = NULL;
-        hk__task_wake(strand->sched, strand);
-    }
+    if (r != 0 && hk__call_abort(call, r)) call->driver->complete(call->driver, call, r);
 }
 
 /* ---- spreading it ---- */
