@@ -153,7 +153,7 @@ HK_API void hk_group_close_prepare(hk_sync_call *close, hk_group *g, intptr_t re
  *   ret_value: what it has said; may be NULL.
  * Returns: its tid; -ENOMSG: it ended without a word; what it failed with before it did so (which
  * is no failure of the group then); as hk_spawn; -ECANCELED: then the task has been killed, and has
- * ended.
+ * ended; -ESHUTDOWN: likewise, where a soft stop has ended the wait (hk_scope_soft).
  * Blocks: until then. Cancel: kills the task and waits for its end. Threads: a scheduler's task. */
 HK_API hk_tid hk_spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value);
 #ifndef __cplusplus

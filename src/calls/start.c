@@ -32,6 +32,22 @@ int hk__start_abort(hk_call *call)
     return HK_ABORT_LATER;
 }
 
+/* What is in force refuses this call: 0 or -errno. */
+static int refusal(const hk_call *call)
+{
+    return hk__scope_refusal(hk__strand_force(hk__strand_of(hk__here.self)), call);
+}
+
+/* A failure comes before the cancel on whose way it happened: nobody else hears of it. */
+static int why_ended(const hk_wait_call *w)
+{
+    const hk_exit *end = w->ret_exit;
+    if (end->how == HK_END_FAILED) return end->error;
+    if (!w->call.abort_asked) return end->error < 0 ? end->error : -ENOMSG;
+    int r = refusal(&w->call);
+    return r < 0 ? r : -ECANCELED;
+}
+
 hk_tid(hk_spawn_started)(hk_group *g, hk_entry *fn, void *arg, void **ret_value)
 {
     return hk__spawn_started(g, fn, arg, ret_value, NULL);
@@ -43,12 +59,13 @@ hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value,
     hk_wait_call wait = { .tid = hk__spawn(g, fn, arg, name), .ret_exit = &end };
     if (wait.tid < 0) return wait.tid;
     hk__call_init(&wait.call, &hk__start_type);
+    if (refusal(&wait.call) < 0) hk_task_kill(wait.tid); /* now: others may run before the answer */
     intptr_t r = hk_trap(&wait.call);
-    if (r < 0) { /* it was refused: the task has not begun, and never will */
+    if (r < 0) { /* it was refused: the task never begins */
         hk_task_kill(wait.tid);
         return r;
     }
-    if (r == ENDED) return wait.call.abort_asked ? -ECANCELED : end.error < 0 ? end.error : -ENOMSG;
+    if (r == ENDED) return why_ended(&wait);
     if (ret_value != NULL) *ret_value = end.value;
     return wait.tid;
 }
