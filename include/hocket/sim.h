@@ -16,7 +16,8 @@
  * A run fails where its main task does, where an HK_CHECK does not hold, where nothing can ever go
  * on, and at its limits. Then what was wrong is on stderr, and one command line that runs this
  * schedule again: HOCKET_REPLAY=random:17 ./program. With HOCKET_REPLAY set, hk_sim_run runs that
- * schedule alone, and prints each turn of a task on stderr. */
+ * schedule alone, and prints each turn of a task on stderr. Where stderr is a terminal, a line
+ * there tells each second of real time how many runs are done, and is gone at the end. */
 #ifndef HOCKET_SIM_H
 #define HOCKET_SIM_H
 

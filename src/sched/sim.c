@@ -24,6 +24,8 @@ struct hk__simulation {
     hk_sim_result result;
     void (*trace)(void *arg, const char *line);
     void *trace_arg;
+    int64_t progress_at; /* of the real clock; INT64_MAX: nobody watches */
+    bool progress_shown;
     hk_tid current; /* traced: whose turn it is; 0: nobody's */
     char name[32];  /* traced: its */
 };
@@ -252,8 +254,23 @@ static int set_up_again(struct hk__simulation *run, const char *text)
                  : 0;
 }
 
-static void run_all(struct hk__simulation *run, uint64_t runs, hk_entry *main_task, void *arg,
-                    const hk_run_options *how)
+/* Between runs, now and then: within one nothing asks for the real time. */
+static void show_progress(struct hk__simulation *run, uint64_t done, uint64_t runs)
+{
+    if (run->progress_at == INT64_MAX) return;
+    int64_t now = hk__clock_now();
+    if (now < run->progress_at) return;
+    run->progress_at = now + HK_SEC(1);
+    run->progress_shown = true;
+    if (runs == UINT64_MAX)
+        hk__say_passing("simulation: %llu schedules", (unsigned long long)done);
+    else
+        hk__say_passing("simulation: %llu of %llu runs", (unsigned long long)done,
+                        (unsigned long long)runs);
+}
+
+static void run_each(struct hk__simulation *run, uint64_t runs, hk_entry *main_task, void *arg,
+                     const hk_run_options *how)
 {
     const bool searches = run->setup.policy == HK__POLICY_PATH;
     for (uint64_t n = 1; run_once(run, main_task, arg, how) == 0; n++) {
@@ -263,7 +280,18 @@ static void run_all(struct hk__simulation *run, uint64_t runs, hk_entry *main_ta
         }
         if (n >= runs) return;
         if (!searches) run->setup.seed++;
+        show_progress(run, n, runs);
     }
+}
+
+static void run_all(struct hk__simulation *run, uint64_t runs, hk_entry *main_task, void *arg,
+                    const hk_run_options *how)
+{
+    const bool watched = runs > 1 && hk__say_is_watched();
+    run->progress_at = watched ? hk__clock_now() + HK_SEC(1) : INT64_MAX;
+    run_each(run, runs, main_task, arg, how);
+    if (run->progress_shown) hk__say_passed();
+    if (run->result.error < 0) say_failure(run);
 }
 
 int hk_sim_run(hk_entry *main_task, void *arg, const hk_sim_options *options,
@@ -288,7 +316,6 @@ int hk_sim_run(hk_entry *main_task, void *arg, const hk_sim_options *options,
     if (r == 0) {
         run_all(&run, runs, main_task, arg, &(hk_run_options){ .stack = options->stack });
         r = run.result.error;
-        if (r < 0) say_failure(&run);
         if (ret_result != NULL) *ret_result = run.result;
         hk__sim_free(run.world);
     }

@@ -223,6 +223,18 @@ void __wrap_hk__uring_poll_completed(struct hk__uring *w, int side, uint32_t fd,
 
 #endif
 
+/* ---- the clock ---- */
+
+int64_t faults_clock_step;
+
+int64_t __real_hk__clock_now(void);
+int64_t __wrap_hk__clock_now(void);
+int64_t __wrap_hk__clock_now(void)
+{
+    static int64_t now = 1;
+    return faults_clock_step != 0 ? (now += faults_clock_step) : __real_hk__clock_now();
+}
+
 /* ---- the resolver ---- */
 
 static bool resolver_held;

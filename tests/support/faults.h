@@ -7,6 +7,7 @@
 #define SUPPORT_FAULTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,9 @@ bool faults_disarm(const char **ret_name);
 
 /* Blocks allocated while armed and not freed yet, by whatever thread. */
 int faults_blocks(void);
+
+/* Not 0: what the real clock says, so much more each time. */
+extern int64_t faults_clock_step;
 
 /* True: whoever asks the system's resolver hangs there, until it is false again. How many do. */
 void faults_hold_resolver(bool held);
