@@ -230,11 +230,13 @@ int hk__group_abort(hk_call *call)
 int hk__group_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_group *g = HK_CONTAINER(call, hk_sync_call, call)->object;
+    const char *what = call->type == &hk__group_room_type ? "room in" : "the end of";
     const uint32_t tasks = g->live + g->daemons;
-    return snprintf(buf, size, "%s%s%s of %u task%s (%s:%d)",
-                    call->type == &hk__group_room_type ? "room in group" : "the end of group",
-                    g->name != NULL ? " " : "", g->name != NULL ? g->name : "", tasks,
-                    tasks == 1 ? "" : "s", g->scope.file, g->scope.line);
+    const char *plural = tasks == 1 ? "" : "s";
+    if (g->name != NULL)
+        return snprintf(buf, size, "%s group %s of %u task%s", what, g->name, tasks, plural);
+    return snprintf(buf, size, "%s the group of %s:%d of %u task%s", what, g->scope.file,
+                    g->scope.line, tasks, plural);
 }
 
 /* Daemons are ended by the close itself, when all others have. Room is anybody's to make. */
