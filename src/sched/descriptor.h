@@ -108,8 +108,20 @@ static inline bool hk__io_enter(struct hk__io *io, hk_call *call, int fd, enum h
     return false;
 }
 
+/* Where nothing may wait, what the table remembers is not enough: something may have come that the
+ * loop has not seen yet. */
+static inline bool hk__io_must_ask(const struct hk__io *io)
+{
+    const hk_coro *t = io->call->task;
+    return t->state == HK__TASK_MARKED && io->call->state == HK__CALL_HANDLING &&
+           hk__strand_force(t) & HK__NO_WAITING;
+}
+
 /* Not known to be otherwise: a try may be worth its while. */
-static inline bool hk__io_ready(const struct hk__io *io) { return !(io->d->dry & hk__io_bit(io)); }
+static inline bool hk__io_ready(const struct hk__io *io)
+{
+    return HK__LIKELY(!(io->d->dry & hk__io_bit(io))) || hk__io_must_ask(io);
+}
 
 /* Makes the system call and remembers what it shows. */
 static inline int64_t hk__io_direct(struct hk__io *io, hk__direct *direct)
