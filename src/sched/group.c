@@ -227,6 +227,7 @@ int hk__group_abort(hk_call *call)
     return HK_ABORTED;
 }
 
+/* A trace has this, and is the same wherever the program was built: so without the folder. */
 int hk__group_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_group *g = HK_CONTAINER(call, hk_sync_call, call)->object;
@@ -235,8 +236,9 @@ int hk__group_describe(const hk_call *call, char *buf, size_t size)
     const char *plural = tasks == 1 ? "" : "s";
     if (g->name != NULL)
         return snprintf(buf, size, "%s group %s of %u task%s", what, g->name, tasks, plural);
-    return snprintf(buf, size, "%s the group of %s:%d of %u task%s", what, g->scope.file,
-                    g->scope.line, tasks, plural);
+    const char *folder = strrchr(g->scope.file, '/');
+    return snprintf(buf, size, "%s the group of %s:%d of %u task%s", what,
+                    folder != NULL ? folder + 1 : g->scope.file, g->scope.line, tasks, plural);
 }
 
 /* Daemons are ended by the close itself, when all others have. Room is anybody's to make. */

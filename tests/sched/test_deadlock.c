@@ -268,7 +268,8 @@ TEST(a_cycle_through_groups_and_who_waits_besides)
     CHECK_EQ(said_times("cycle: "), 1);
     CHECK(strstr(said, "hocket:   cycle: task 1 'main' waits for the end of group outer of 1 task: "
                        "task 2 'clerk',\n"
-                       "hocket:          which waits for the end of the group of ") != NULL);
+                       "hocket:          which waits for the end of the group of "
+                       "test_deadlock.c:") != NULL);
     CHECK(strstr(said, " of 2 tasks: task 4 'takes',\n"
                        "hocket:          which waits for the ledger: task 1 'main'\n") != NULL);
     snprintf(
