@@ -26,10 +26,15 @@ static void on_terminal(hk_entry *main_task, void *arg, const hk_sim_options *op
     faults_clock_step = HK_MS(600);
     int r = hk_sim_run(main_task, arg, options, NULL);
     faults_clock_step = 0;
-    CHECK_EQ(write(STDERR_FILENO, "|", 1), 1); /* so that there is something to read */
+    CHECK_EQ(write(STDERR_FILENO, "|", 1), 1); /* so that there is an end to read */
     dup2(old, STDERR_FILENO);
-    ssize_t n = read(master, said, sizeof said - 1);
-    said[n > 0 ? n : 0] = '\0';
+    size_t size = 0;
+    ssize_t n; /* what was written may come in parts */
+    do {
+        n = read(master, said + size, sizeof said - 1 - size);
+        if (n > 0) size += (size_t)n;
+    } while (n > 0 && memchr(said, '|', size) == NULL);
+    said[size] = '\0';
     CHECK_EQ(r, wanted);
     close(old);
     close(master);
