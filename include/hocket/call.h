@@ -65,12 +65,13 @@ struct hk_call {
     void *task;        /* likewise: the driver's own */
     intptr_t result;
     void (*done)(hk_call *call); /* of a forwarded call: told here, its task is not resumed */
-    int64_t since;               /* when it parked, ns of the scheduler's clock */
+    uint32_t since;              /* when it parked, units of 256 ns; the lower bits */
     uint8_t state;               /* HK__CALL_NEW ... */
     uint8_t abort_asked;
+    uint16_t since_above; /* the upper bits */
 };
 
-enum { HK__CALL_NEW, HK__CALL_HANDLING, HK__CALL_PARKED, HK__CALL_SETTLED };
+enum { HK__CALL_NEW, HK__CALL_HANDLING, HK__CALL_PARKED, HK__CALL_SETTLED, HK__CALL_ALARM };
 
 HK_API void hk__call_misuse(const hk_call *call, const char *what) __attribute__((noreturn, cold));
 

@@ -37,19 +37,22 @@ struct hk_coro {
     union {
         hk__context context; /* where the strand goes on: own frame, or its leaf's */
         struct {
-            hk_step_fn *step;             /* the body */
-            hk_coro *borrowed;            /* while it runs: whose stack it runs on */
+            hk_step_fn *step; /* the body */
+            union {
+                hk_coro *borrowed; /* while it runs: whose stack it runs on */
+                hk_call *pending;  /* while it does not: the call that its task returned last */
+            };
             void (*release)(hk_coro *co); /* the frame goes back to its owner */
-            hk_call *pending;             /* the call that its task returned last */
+            int64_t killer;               /* as a stackful one's */
             int pc;                       /* where its step goes on */
-            uint32_t refusals;            /* of a killed task, in a row */
+            uint16_t refusals;
+            bool holds;
         } stackless;
     } at;
     uintptr_t state; /* HK__CREATED ..., or the thread it is suspended on */
     hk_coro *leaf;   /* who runs when this strand is resumed; NULL: stackless */
     hk_coro *root;   /* root of the strand it runs in; NULL: it drives whatever it resumes */
 
-    void *sched;          /* the scheduler of a task */
     int64_t tid;          /* the task's number, 0: no task */
     hk_call *call;        /* root only: the call it is parked in */
     hk_coro *next, *prev; /* tasks of one group, in order of creation */
@@ -60,8 +63,6 @@ struct hk_coro {
     struct hk_group *group;   /* a task's */
     struct hk_scope *scope;   /* root only: the innermost that is open in this strand */
     struct hk__bound *values; /* root only: context variables, the innermost first */
-    struct hk__held *held;    /* locks that others wait for */
-    int64_t killer;           /* who killed it; -1: no task; 0: nobody */
 };
 
 enum {
@@ -101,6 +102,7 @@ typedef struct hk__stackful {
     void *fake_stack; /* AddressSanitizer's */
     void *fiber;      /* ThreadSanitizer's */
 
+    int64_t killer; /* who killed it; -1: no task; 0: nobody */
     struct hk__at_end *at_end;
     void (*arg_release)(void *arg);
     struct hk__cxx_exceptions exceptions;
@@ -111,7 +113,8 @@ typedef struct hk__stackful {
     bool owns_name;    /* name is on the heap */
     bool daemon;       /* its group does not wait for it */
     bool started;      /* it has said so to whoever made it */
-    uint32_t refusals; /* of a killed task, in a row */
+    bool holds;        /* locks that others wait for */
+    uint16_t refusals; /* of a cancelled task, in a row */
 } hk__stackful;
 
 /* What a thread knows; its address is the thread's identity. */

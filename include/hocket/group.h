@@ -55,7 +55,7 @@ struct hk_group {
     bool in_time; /* the first failure was before the deadline */
     const char *name;
     hk__queue waiters; /* for the last child, or for room */
-    hk__timer grace;   /* of the soft stop */
+    hk__alarm grace;   /* of the soft stop */
     int error;         /* the first failure; 0: none */
     struct hk__ends *ends;
     struct hk_group *next, *prev; /* of the scheduler, in order of opening */

@@ -33,6 +33,7 @@ static inline void hk__sync_prepare(hk_sync_call *c, const hk_call_type *type, v
 /* Something that is to be told of the end of a task: a lock that it holds, and others wait for. */
 typedef struct hk__held {
     struct hk__held *next, **link; /* link: what points here; NULL: the task knows nothing of it */
+    const void *owner;
     void (*ended)(struct hk__held *held);
 } hk__held;
 

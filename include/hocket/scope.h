@@ -43,8 +43,8 @@ typedef struct hk_scope {
     hk_coro *owner;         /* who opened it; NULL: it is not open */
     hk_coro *strand;        /* the root of where it was opened */
     void *sched;            /* NULL: none runs here */
-    hk__timer timer;        /* the deadline */
-    const char *file;       /* where it was opened */
+    hk__alarm deadline;
+    const char *file; /* where it was opened */
     int line;
     uint16_t is; /* HK__CANCELLED ... */
     hk__reason reason;

@@ -198,7 +198,7 @@ typedef struct hk_limiter {
     uint32_t burst;      /* so many at once after a pause; 0 is 1; yours to set */
     int64_t next;        /* when all would be there again: ns, and parts of one */
     uint64_t part;       /* in 1/per_second ns */
-    hk__timer timer;     /* of the first who waits */
+    hk__alarm alarm;     /* of the first who waits */
     bool timing;
 } hk_limiter;
 

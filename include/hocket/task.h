@@ -149,8 +149,15 @@ static inline void hk__call_init(hk_call *call, const hk_call_type *type)
 typedef struct hk__timer {
     int64_t deadline; /* ns; until it is armed: the duration */
     struct hk__timer *next, *prev;
-    void (*fire)(struct hk__timer *timer); /* NULL: the call it lies behind is handled again */
 } hk__timer;
+
+/* A timer that lies behind no call, but has a function of its own. Private. */
+typedef struct hk__alarm {
+    void (*fire)(struct hk__alarm *alarm); /* NULL: it does not run */
+    uint32_t unused;
+    uint8_t state; /* where a call has its own, relative to the timer: HK__CALL_ALARM */
+    hk__timer timer;
+} hk__alarm;
 
 /* A sleep as a value, for stackless steps: hk_sleep_prepare(&f->sleep, HK_MS(5)); HK_AWAIT(co,
  * &f->sleep.call). */

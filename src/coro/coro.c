@@ -40,7 +40,7 @@ void hk__coro_main(hk_coro *co)
     hk__stackful *s = (hk__stackful *)co;
     hk__arrive(co);
     void *value;
-    if (HK__UNLIKELY(co->killer != 0)) { /* before it began */
+    if (HK__UNLIKELY(s->killer != 0)) { /* before it began */
         if (s->arg_release != NULL) s->arg_release(s->arg);
         value = hk_val(-ECANCELED);
     } else {
@@ -78,16 +78,15 @@ bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_option
     hk_coro *co = &s->coro;
     co->state = HK__CREATED;
     co->leaf = co->root = co;
-    co->sched = NULL;
     co->tid = 0;
     co->call = NULL;
     co->waiters = NULL;
-    co->held = NULL;
     co->name = options->name;
     co->why = NULL;
     co->scope = NULL;
     co->values = NULL;
-    co->killer = 0;
+    s->killer = 0;
+    s->holds = false;
     s->driven = options->driven;
     s->owns_name = false;
     s->daemon = options->daemon;

@@ -88,7 +88,7 @@ static struct place *pop(struct place **list)
     *list = next;
     const uintptr_t lines = (uintptr_t)next; /* of nothing, where there is none */
     __builtin_prefetch((const void *)lines);
-    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, sched)));
+    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, tid)));
     __builtin_prefetch((const void *)(lines + offsetof(hk_coro, group)));
     __builtin_prefetch((const void *)(lines + offsetof(struct place, under)));
     return place;

@@ -74,7 +74,7 @@ void hk__ends_add(hk_group *g, const hk_coro *child, void *value, bool cancelled
     struct end *end = &e->end[e->count++];
     *end = (struct end){ .tid = (uint64_t)child->tid, .cancelled = cancelled, .value = value };
     if (HK__LIKELY(!cancelled)) return;
-    end->killer = child->killer;
+    end->killer = hk__killer_of(child);
     if (end->killer == 0 && e->reason.why == NULL)
         hk__scope_reason(child, HK__REASON_LEVELS, &e->reason);
 }

@@ -55,19 +55,20 @@ void hk__group_open(hk_group *g, const hk_group_options *options, const char *fi
 
 void hk__group_open_root(hk_sched *s)
 {
-    s->trunk.state = HK__BOUND;
-    s->trunk.leaf = &s->trunk;
-    s->trunk.scope = &s->root.scope;
-    s->root.scope = (hk_scope){
-        .owner = &s->trunk, .strand = &s->trunk, .sched = s, .is = HK__IS_GROUP, .file = "hk_run"
-    };
+    s->trunk.coro.state = HK__BOUND;
+    s->trunk.coro.leaf = &s->trunk.coro;
+    s->trunk.coro.scope = &s->root.scope;
+    s->root.scope = (hk_scope){ .owner = &s->trunk.coro,
+                                .strand = &s->trunk.coro,
+                                .sched = s,
+                                .is = HK__IS_GROUP,
+                                .file = "hk_run" };
     link_group(s, &s->root);
 }
 
 static void stop_grace(hk_group *g)
 {
-    if (g->grace.fire != NULL) hk__timer_stop(sched_of(g), &g->grace);
-    g->grace.fire = NULL;
+    if (g->grace.fire != NULL) hk__alarm_stop(sched_of(g), &g->grace);
 }
 
 void hk__group_restart_root(hk_sched *s)
@@ -122,14 +123,14 @@ static __attribute__((noinline)) void judge(hk_group *g, const hk_coro *t, void 
 {
     const bool stopped = value == hk_val(-ESHUTDOWN) && g->force & HK__STOPPING;
     if (g->policy != HK_INDEPENDENT) hk__ends_add(g, t, value, cancelled);
-    if (cancelled && t->killer == 0) g->cut = true;
+    if (cancelled && hk__killer_of(t) == 0) g->cut = true;
     if (hk_is_err(value) && !cancelled && !stopped && told != HK__TOLD_STARTER)
         child_failed(g, t, (int)hk_num(value), told);
     if (g->policy == HK_FIRST_SUCCESS && !hk_is_err(value)) {
         g->won = true;
         cancel_for(g, t->tid, "it was the first that succeeded");
     }
-    if (g->policy == HK_ANY && (!cancelled || t->killer != 0))
+    if (g->policy == HK_ANY && (!cancelled || hk__killer_of(t) != 0))
         cancel_for(g, t->tid, "it was the first that ended");
 }
 
@@ -402,10 +403,9 @@ void hk__group_drop(hk_group *g)
 
 /* ---- stopping ---- */
 
-static void grace_over(hk__timer *timer)
+static void grace_over(hk__alarm *alarm)
 {
-    hk_group *g = HK_CONTAINER(timer, hk_group, grace);
-    timer->fire = NULL;
+    hk_group *g = HK_CONTAINER(alarm, hk_group, grace);
     if (g == &sched_of(g)->root)
         hk__task_kill_all(sched_of(g));
     else
@@ -416,7 +416,8 @@ static void grace_over(hk__timer *timer)
 static int64_t grace_left(const hk_group *g)
 {
     if (g->grace.fire == NULL) return HK_FOREVER;
-    return g->grace.prev == NULL ? g->grace.deadline : g->grace.deadline - sched_of(g)->now;
+    const hk__timer *t = &g->grace.timer;
+    return t->prev == NULL ? t->deadline : t->deadline - sched_of(g)->now;
 }
 
 void hk_group_stop(hk_group *g, int64_t grace)
@@ -431,6 +432,5 @@ void hk_group_stop(hk_group *g, int64_t grace)
     hk__scope_spread(g->scope.strand, &g->scope);
     if (g->scope.sched == NULL || grace >= grace_left(g)) return;
     stop_grace(g);
-    g->grace.deadline = grace;
-    hk__timer_start_for(sched_of(g), &g->grace, grace_over);
+    hk__alarm_start(sched_of(g), &g->grace, grace, grace_over);
 }

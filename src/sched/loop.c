@@ -51,7 +51,7 @@ static void run_stackless(hk_sched *s, hk_coro *t)
 {
     hk_call *call = t->at.stackless.pending;
     void *in = call != NULL ? hk_val(call->result) : NULL;
-    if (HK__UNLIKELY(t->killer != 0 && call == NULL)) {
+    if (HK__UNLIKELY(hk__killer_of(t) != 0 && call == NULL)) {
         end_stackless(t, hk_val(-ECANCELED));
         return;
     }

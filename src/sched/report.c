@@ -18,13 +18,13 @@ void hk__report_call(const hk_call *call, char *buf, size_t size)
 
 static void fill(const hk_sched *s, const hk_coro *t, hk_task_info *info)
 {
-    *info = (hk_task_info){ .tid = t->tid, .killed = t->killer != 0 };
+    *info = (hk_task_info){ .tid = t->tid, .killed = hk__killer_of(t) != 0 };
     snprintf(info->name, sizeof info->name, "%s", hk__task_name(t));
     const char *state = t == hk__task_here() ? "running" : t->call != NULL ? "waiting" : "ready";
     snprintf(info->state, sizeof info->state, "%s", state);
     if (t->call == NULL) return;
     hk__report_call(t->call, info->waits, sizeof info->waits);
-    info->waited = s->world->table->now(s->world) - t->call->since;
+    info->waited = hk__call_waited(t->call, s->world->table->now(s->world));
 }
 
 size_t hk_sched_tasks(hk_sched *s, hk_task_info *ret_list, size_t max)
@@ -105,7 +105,7 @@ void hk__report_stuck(const hk_coro *t)
 {
     hk__say("task %lld '%s' did not end when it was killed, and is dropped", (long long)t->tid,
             hk__task_name(t));
-    say_task(t->sched, t);
+    say_task(hk__task_sched(t), t);
     say_scopes(t->scope);
     if (t->leaf != NULL) hk__call_as_caller(&t->at.context, print_stack, NULL);
 }

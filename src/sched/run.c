@@ -59,7 +59,7 @@ static void finish(hk_sched *s)
     hk__operations_close(s);
     if (s->world != NULL) s->world->table->destroy(s->world);
     hk__ends_forget(s, NULL);
-    free(s->trunk.why);
+    free(s->trunk.coro.why);
     free(s->ready.slot);
     free(s->map.slot);
     give_memory(s);

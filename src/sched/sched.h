@@ -134,9 +134,10 @@ struct hk_sched {
     int64_t now; /* read once a batch */
     struct hk__timers timers;
     struct hk__task_map map;
-    hk_coro trunk; /* a strand of nobody, in which HK_ROOT is open */
-    hk_group root; /* HK_ROOT; the first of all groups that are open */
+    hk__stackful trunk; /* a strand of nobody, in which HK_ROOT is open */
+    hk_group root;      /* HK_ROOT; the first of all groups that are open */
     hk_group *last_group;
+    hk__held *held;        /* locks that somebody waits for */
     struct hk__ends *kept; /* of groups that are closed, but not left */
     struct hk__descriptors descriptors;
     struct hk__operations operations;
@@ -218,8 +219,17 @@ static inline const char *hk__task_name(const hk_coro *task)
     return task->name != NULL ? task->name : "task";
 }
 
+/* Who killed a task, or whatever else a strand's root is; -1: no task; 0: nobody. */
+static inline int64_t hk__killer_of(const hk_coro *t)
+{
+    return t->leaf == NULL ? t->at.stackless.killer : ((const hk__stackful *)t)->killer;
+}
+
+/* Of a task. */
+static inline hk_sched *hk__task_sched(const hk_coro *t) { return t->group->scope.sched; }
+
 /* Calls of a cancelled task that were refused, in a row. */
-static inline uint32_t *hk__task_refusals(hk_coro *t)
+static inline uint16_t *hk__task_refusals(hk_coro *t)
 {
     return t->leaf == NULL ? &t->at.stackless.refusals : &((hk__stackful *)t)->refusals;
 }
@@ -317,6 +327,21 @@ void hk__ends_keep(hk_group *g);
 /* Its owner will not free them any more (NULL: nobody will). */
 void hk__ends_forget(hk_sched *s, const hk_coro *owner);
 
+/* When a call parked, in 48 bits of a call that is to stay small: good for two years of waiting. */
+enum { HK__SINCE_SHIFT = 8 };
+static inline void hk__call_parks(hk_call *call, int64_t now)
+{
+    call->since = (uint32_t)(now >> HK__SINCE_SHIFT);
+    call->since_above = (uint16_t)(now >> HK__SINCE_SHIFT >> 32);
+}
+/* ns that it has waited. */
+static inline int64_t hk__call_waited(const hk_call *call, int64_t now)
+{
+    const uint64_t bits = (UINT64_C(1) << 48) - 1;
+    uint64_t since = (uint64_t)call->since_above << 32 | call->since;
+    return (int64_t)(((((uint64_t)now >> HK__SINCE_SHIFT) - since) & bits) << HK__SINCE_SHIFT);
+}
+
 /* trap.c */
 /* Starts a call of task t: true: it is settled and t may go on; else t is parked in it, or
  * queued. */
@@ -353,11 +378,14 @@ static inline hk_sched *hk__sched_quick(void)
 }
 
 /* timer.c. A timer lies directly behind the call whose handler is run again when it fires:
- * struct { hk_call call; hk__timer timer; }; or has a function of its own, fire. start: deadline
- * holds the duration, > 0. */
+ * struct { hk_call call; hk__timer timer; }. start: deadline holds the duration, > 0. */
 void hk__timers_open(hk_sched *s);
 void hk__timer_start(hk_sched *s, hk__timer *timer);
-void hk__timer_start_for(hk_sched *s, hk__timer *timer, void (*fire)(hk__timer *timer));
+/* The same for a function of its own; the duration is > 0. An alarm that fires has stopped, fire is
+ * NULL then; one that does not run may be stopped. */
+void hk__alarm_start(hk_sched *s, hk__alarm *alarm, int64_t duration,
+                     void (*fire)(hk__alarm *alarm));
+void hk__alarm_stop(hk_sched *s, hk__alarm *alarm);
 void hk__timer_stop(hk_sched *s, hk__timer *timer);
 void hk__timers_arm(hk_sched *s);
 void hk__timers_expire(hk_sched *s);

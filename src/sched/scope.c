@@ -26,7 +26,7 @@ unsigned hk__scope_force(const hk_coro *strand, const hk_scope *in)
         force |= s->is & (INHERITED | HK__SOFT);
         if (s->is & HK__SHIELD) return force;
     }
-    if (strand->killer != 0) force |= HK__CANCELLED;
+    if (hk__killer_of(strand) != 0) force |= HK__CANCELLED;
     return strand->group != NULL ? force | strand->group->force : force;
 }
 
@@ -125,16 +125,16 @@ void hk__scope_cancel(hk_scope *s, const char *file, int line, const char *why)
     hk__scope_cut(s, 0, (hk__reason){ by > 0 ? by : -1, why, file, line });
 }
 
-static void expire(hk__timer *timer)
+static void expire(hk__alarm *alarm)
 {
-    hk_scope *s = HK_CONTAINER(timer, hk_scope, timer);
+    hk_scope *s = HK_CONTAINER(alarm, hk_scope, deadline);
     s->is &= (uint16_t)~HK__TIMING;
     hk__scope_cut(s, HK__EXPIRED, (hk__reason){ 0, "its time is over", s->file, s->line });
 }
 
 static void stop_timer(hk_scope *s)
 {
-    if (s->is & HK__TIMING) hk__timer_stop(s->sched, &s->timer);
+    if (s->is & HK__TIMING) hk__alarm_stop(s->sched, &s->deadline);
     s->is &= (uint16_t)~HK__TIMING;
 }
 
@@ -142,8 +142,7 @@ static void set_deadline(hk_scope *s, int64_t timeout)
 {
     if (timeout > 0) {
         if (timeout == HK_FOREVER || s->sched == NULL) return;
-        s->timer.deadline = timeout;
-        hk__timer_start_for(s->sched, &s->timer, expire);
+        hk__alarm_start(s->sched, &s->deadline, timeout, expire);
         s->is |= HK__TIMING;
     } else if (timeout == 0) {
         s->is |= HK__NO_WAITING;
@@ -305,7 +304,8 @@ bool hk__scope_reason(const hk_coro *strand, unsigned levels, hk__reason *ret_re
             if (s->is & HK__CANCELLED) *ret_reason = s->reason;
             if (s->is & HK__SHIELD) return ret_reason->why != NULL;
         }
-        if (strand->killer != 0) *ret_reason = (hk__reason){ strand->killer, "killed", NULL, 0 };
+        if (hk__killer_of(strand) != 0)
+            *ret_reason = (hk__reason){ hk__killer_of(strand), "killed", NULL, 0 };
         in = strand->group != NULL ? &strand->group->scope : NULL;
         strand = in != NULL ? in->strand : NULL;
     }

@@ -52,7 +52,6 @@ static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group 
     m->slot[(uint64_t)m->last & m->mask] = t;
     t->tid = m->last;
     t->name = name;
-    t->sched = s;
     enter(g, t);
     s->live++;
     hk__task_wake(s, t);
@@ -200,9 +199,13 @@ int hk_task_kill(hk_tid tid)
 
 void hk__task_kill(hk_coro *t)
 {
-    if (t->killer != 0) return;
+    if (hk__killer_of(t) != 0) return;
     hk_tid by = hk_task_self();
-    t->killer = by > 0 ? by : -1;
+    by = by > 0 ? by : -1;
+    if (t->leaf == NULL)
+        t->at.stackless.killer = by;
+    else
+        ((hk__stackful *)t)->killer = by;
     hk__scope_spread(t, NULL);
 }
 
@@ -298,13 +301,23 @@ static bool was_ended(const hk_coro *t, void *value, bool *ret_cancelled)
     return *ret_cancelled || (value == hk_val(-ESHUTDOWN) && force & HK__STOPPING);
 }
 
+static bool *holds_of(hk_coro *t)
+{
+    return t->leaf == NULL ? &t->at.stackless.holds : &((hk__stackful *)t)->holds;
+}
+
+/* There are never many: locks that somebody waits for. So they are one list, and a task knows only
+ * whether one of them may be its. */
 void hk__held_add(hk_coro *t, hk__held *held, void (*ended)(hk__held *held))
 {
+    hk__held **list = &hk__task_sched(t)->held;
+    held->owner = t;
     held->ended = ended;
-    held->next = t->held;
-    held->link = &t->held;
-    if (t->held != NULL) t->held->link = &held->next;
-    t->held = held;
+    held->next = *list;
+    held->link = list;
+    if (held->next != NULL) held->next->link = &held->next;
+    *list = held;
+    *holds_of(t) = true;
 }
 
 void hk__held_remove(hk__held *held)
@@ -318,10 +331,12 @@ void hk__held_remove(hk__held *held)
 /* It ends, and others wait for what it holds. */
 static void tell_held(hk_coro *t)
 {
-    for (hk__held *held; (held = t->held) != NULL;) {
-        hk__held_remove(held);
-        held->ended(held);
-    }
+    hk__held *held = hk__task_sched(t)->held;
+    while (held != NULL && held->owner != t) held = held->next;
+    if (held == NULL) return;
+    hk__held_remove(held);
+    held->ended(held);
+    tell_held(t);
 }
 
 /* Somebody wants to know of it. */
@@ -332,7 +347,7 @@ static __attribute__((noinline)) enum hk__told tell_all(hk_sched *s, hk_coro *t,
         t->waiters != NULL || t->tid == s->main ? HK__TOLD_WAITER : HK__TOLD_NOBODY;
     if (hk_is_err(value) && !was_ended(t, value, ret_cancelled) && !told && t->group == &s->root)
         report(s, t, (int)hk_num(value));
-    tell_held(t);
+    if (*holds_of(t)) tell_held(t);
     if (t->waiters != NULL && tell_waiters(t, value, *ret_cancelled)) told = HK__TOLD_STARTER;
     if (t->tid == s->main) finish_main(s, t, value);
     return told;
@@ -340,11 +355,10 @@ static __attribute__((noinline)) enum hk__told tell_all(hk_sched *s, hk_coro *t,
 
 void hk__task_finish(hk_coro *t, void *value)
 {
-    hk_sched *s = t->sched;
+    hk_sched *s = hk__task_sched(t);
     bool cancelled = false;
     enum hk__told told = HK__TOLD_NOBODY;
-    if (HK__UNLIKELY(hk_is_err(value) || t->waiters != NULL || t->held != NULL ||
-                     t->tid == s->main))
+    if (HK__UNLIKELY(hk_is_err(value) || t->waiters != NULL || *holds_of(t) || t->tid == s->main))
         told = tell_all(s, t, value, &cancelled);
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
     hk__group_exit(t->group, t, value, cancelled, told);
@@ -364,7 +378,7 @@ void hk__task_reap(hk_sched *s)
 static void task_end(hk__stackful *f, void *value)
 {
     hk_coro *t = &f->coro;
-    hk_sched *s = t->sched;
+    hk_sched *s = hk__task_sched(t);
     hk__task_finish(t, value);
     hk__task_reap(s); /* the one before: this stack is still in use */
     s->dead = t;
@@ -415,7 +429,7 @@ static void let_go(hk_coro *t)
  * loss. */
 void hk__task_drop(hk_coro *t)
 {
-    hk_sched *s = t->sched;
+    hk_sched *s = hk__task_sched(t);
     let_go(t);
     if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
     hk__scopes_drop(t);

@@ -22,6 +22,11 @@ struct timed_call {
     hk__timer timer;
 };
 
+/* So many bytes before a timer it says what the timer lies behind. */
+enum { STATE = offsetof(struct timed_call, timer) - offsetof(struct timed_call, call.state) };
+_Static_assert(offsetof(hk__alarm, timer) - offsetof(hk__alarm, state) == STATE,
+               "calls and alarms have it in the same place");
+
 enum { DIGIT = 6, SLOTS = 1 << DIGIT };
 
 static void make_empty(hk__timer *head) { head->next = head->prev = head; }
@@ -94,12 +99,9 @@ static void arm(struct hk__timers *t, int64_t now)
 
 void hk__timers_arm(hk_sched *s) { arm(&s->timers, s->now); }
 
-void hk__timer_start(hk_sched *s, hk__timer *timer) { hk__timer_start_for(s, timer, NULL); }
-
-void hk__timer_start_for(hk_sched *s, hk__timer *timer, void (*fire)(hk__timer *timer))
+void hk__timer_start(hk_sched *s, hk__timer *timer)
 {
     struct hk__timers *t = &s->timers;
-    timer->fire = fire;
     if (HK__UNLIKELY(t->fresh_count == HK__FRESH_TIMERS)) arm(t, s->world->table->now(s->world));
     timer->prev = NULL;
     timer->next = hk_val(t->fresh_count);
@@ -124,6 +126,21 @@ void hk__timer_stop(hk_sched *s, hk__timer *timer)
     slot_is_empty(t, index / SLOTS, index % SLOTS);
 }
 
+void hk__alarm_start(hk_sched *s, hk__alarm *alarm, int64_t duration,
+                     void (*fire)(hk__alarm *alarm))
+{
+    alarm->fire = fire;
+    alarm->state = HK__CALL_ALARM;
+    alarm->timer.deadline = duration;
+    hk__timer_start(s, &alarm->timer);
+}
+
+void hk__alarm_stop(hk_sched *s, hk__alarm *alarm)
+{
+    if (alarm->fire != NULL) hk__timer_stop(s, &alarm->timer);
+    alarm->fire = NULL;
+}
+
 /* All timers of a slot are due: to fire, or to move down. A handler may stop one of them. */
 static void take(struct hk__timers *t, unsigned level, unsigned slot)
 {
@@ -144,10 +161,14 @@ static hk__timer *take_first_due(struct hk__timers *t)
 
 static void fire(hk__timer *timer)
 {
-    if (timer->fire != NULL)
-        timer->fire(timer);
-    else
+    if (*((const uint8_t *)timer - STATE) != HK__CALL_ALARM) {
         hk__call_retry(&HK_CONTAINER(timer, struct timed_call, timer)->call);
+        return;
+    }
+    hk__alarm *alarm = HK_CONTAINER(timer, hk__alarm, timer);
+    void (*function)(hk__alarm *) = alarm->fire;
+    alarm->fire = NULL;
+    function(alarm);
 }
 
 void hk__timers_expire(hk_sched *s)

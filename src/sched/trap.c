@@ -55,8 +55,8 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t) { return park(s, 
  * it starves nobody. */
 static void refuse(hk_coro *t, hk_call *call, int error)
 {
-    uint32_t *refusals = hk__task_refusals(t);
-    if (++*refusals == HK__REFUSALS_REPORTED)
+    uint16_t *refusals = hk__task_refusals(t);
+    if (*refusals < UINT16_MAX && ++*refusals == HK__REFUSALS_REPORTED)
         hk__say("task %lld '%s' was cancelled and ignores it: %u calls refused in a row, the last "
                 "was '%s'",
                 (long long)t->tid, hk__task_name(t), *refusals, call->type->name);
@@ -71,7 +71,7 @@ static bool handle(hk_sched *s, hk_call *call)
     call->type->handle(call);
     if (HK__LIKELY(call->state == HK__CALL_SETTLED)) return true;
     call->state = HK__CALL_PARKED;
-    call->since = s->now;
+    hk__call_parks(call, s->now);
     return false;
 }
 
@@ -191,7 +191,7 @@ hk__jump hk__trap_begin(hk_call *call)
         if (may_go_on(s, t)) return stay;
     } else {
         call->state = HK__CALL_PARKED;
-        call->since = s->now;
+        hk__call_parks(call, s->now);
         t->call = call;
     }
     return park(s, self, t);
@@ -203,7 +203,7 @@ hk__jump hk__call_park(hk_sched *s, hk_call *call)
     call->driver = &s->driver;
     call->task = t;
     call->state = HK__CALL_PARKED;
-    call->since = s->now;
+    hk__call_parks(call, s->now);
     t->call = call;
     return park(s, self, t);
 }
@@ -235,7 +235,7 @@ bool hk__call_forward(hk_sched *s, hk_coro *t, hk_call *call)
 
 static bool start_forwarded(hk_coro *self, hk_coro *t, hk_call *call)
 {
-    hk_sched *s = t->sched;
+    hk_sched *s = hk__task_sched(t);
     if (!(call->type->flags & HK_CALL_ON_LOOP) || self->leaf == NULL)
         return hk__call_forward(s, t, call);
     hk__jump_over(self, go_to_loop(s, self, t, call));
@@ -255,7 +255,7 @@ bool hk_call_start(hk_call *call)
         call->state = HK__CALL_SETTLED;
         return true;
     }
-    return t != NULL && t == self && t->root == NULL && hk__call_begin(t->sched, t, call);
+    return t != NULL && t == self && t->root == NULL && hk__call_begin(hk__task_sched(t), t, call);
 }
 
 void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)

@@ -38,9 +38,9 @@ static void take_token(hk_limiter *l, int64_t now)
 
 static void start_timer(hk_sched *s, hk_limiter *l, int64_t now);
 
-static void fire(hk__timer *timer)
+static void fire(hk__alarm *alarm)
 {
-    hk_limiter *l = HK_CONTAINER(timer, hk_limiter, timer);
+    hk_limiter *l = HK_CONTAINER(alarm, hk_limiter, alarm);
     hk_sched *s = hk__sched_of(&l->waiters.first->call);
     const int64_t now = now_of(s);
     l->timing = false;
@@ -55,8 +55,7 @@ static void start_timer(hk_sched *s, hk_limiter *l, int64_t now)
 {
     if (l->timing) return;
     l->timing = true;
-    l->timer.deadline = delay(l, now);
-    hk__timer_start_for(s, &l->timer, fire);
+    hk__alarm_start(s, &l->alarm, delay(l, now), fire);
 }
 
 /* Whether a token was there, which is taken then. */
@@ -91,7 +90,7 @@ int hk__limiter_wait_abort(hk_call *call)
     hk_limiter *l = hk__sync_of(call)->object;
     hk__sync_abort(call);
     if (l->waiters.first == NULL && l->timing) {
-        hk__timer_stop(hk__sched_of(call), &l->timer);
+        hk__alarm_stop(hk__sched_of(call), &l->alarm);
         l->timing = false;
     }
     return HK_ABORTED;
