@@ -20,7 +20,7 @@ static void *fails_at_last(void *arg)
 /* Of a terminal: what was written to it while it was stderr. */
 static void on_terminal(hk_entry *main_task, void *arg, const hk_sim_options *options, int wanted)
 {
-    int master, slave, old = dup(STDERR_FILENO);
+    int master = -1, slave = -1, old = dup(STDERR_FILENO);
     CHECK(old >= 0 && openpty(&master, &slave, NULL, NULL, NULL) == 0);
     dup2(slave, STDERR_FILENO);
     faults_clock_step = HK_MS(600);
