@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups: the close waits for all, says the first failure, and cancels what that one should. */
+#include "support/sim.h"
 #include "support/steps.h"
 
 static void *returns(void *arg) { return arg; }
@@ -18,7 +19,7 @@ static void *empty_main(void *arg)
     return hk_val(hk_group_close(&g, 7));
 }
 
-TEST(an_empty_group_closes_with_the_result) { CHECK_EQ(hk_run(empty_main, NULL, NULL), 7); }
+TEST(an_empty_group_closes_with_the_result) { CHECK_EQ(sim_once(empty_main, NULL), 7); }
 
 static void *waits_main(void *arg)
 {
@@ -33,7 +34,7 @@ static void *waits_main(void *arg)
 
 TEST(the_close_waits_for_all)
 {
-    CHECK_EQ(hk_run(waits_main, NULL, NULL), 5);
+    CHECK_EQ(sim_once(waits_main, NULL), 5);
     CHECK_STR(trace, "body 0 0 0 closed");
 }
 
@@ -56,13 +57,13 @@ static void *fails_main(void *arg)
 
 TEST(the_first_failure_cancels_the_others)
 {
-    CHECK_EQ(hk_run(fails_main, NULL, NULL), 0);
+    CHECK_EQ(sim_once(fails_main, NULL), 0);
     CHECK_STR(trace, "body 0 -ECANCELED -ECANCELED ");
 }
 
 TEST(the_first_failure_cancels_the_body_too)
 {
-    CHECK_EQ(hk_run(fails_main, hk_val(1), NULL), 0);
+    CHECK_EQ(sim_once(fails_main, hk_val(1)), 0);
     CHECK(strstr(trace, "body -ECANCELED") != NULL);
 }
 
@@ -82,7 +83,7 @@ static void *deadline_main(void *arg)
 
 TEST(a_deadline_outside_reaches_the_children)
 {
-    CHECK_EQ(hk_run(deadline_main, NULL, NULL), -ETIMEDOUT);
+    CHECK_EQ(sim_once(deadline_main, NULL), -ETIMEDOUT);
     CHECK_STR(trace, "-ECANCELED ");
 }
 
@@ -95,7 +96,7 @@ static void *stops_main(void *arg)
     return hk_val(hk_group_close(&g, 3));
 }
 
-TEST(a_stop_is_no_failure) { CHECK_EQ(hk_run(stops_main, NULL, NULL), 3); }
+TEST(a_stop_is_no_failure) { CHECK_EQ(sim_once(stops_main, NULL), 3); }
 
 static void *left_main(void *arg)
 {
@@ -107,7 +108,7 @@ static void *left_main(void *arg)
 
 TEST(a_block_that_is_left_cancels_and_waits)
 {
-    CHECK_EQ(hk_run(left_main, NULL, NULL), 9);
+    CHECK_EQ(sim_once(left_main, NULL), 9);
     CHECK_STR(trace, "-ECANCELED ");
 }
 
@@ -131,7 +132,7 @@ static void *started_main(void *arg)
     return hk_val(hk_group_close(&g, 0));
 }
 
-TEST(start_waits_until_the_child_says_so) { CHECK_EQ(hk_run(started_main, NULL, NULL), 0); }
+TEST(start_waits_until_the_child_says_so) { CHECK_EQ(sim_once(started_main, NULL), 0); }
 
 /* ---- room ---- */
 
@@ -172,7 +173,7 @@ static void *room_main(void *arg)
 
 TEST(room_goes_to_whom_it_was_given)
 {
-    CHECK_EQ(hk_run(room_main, NULL, NULL), 0);
+    CHECK_EQ(sim_once(room_main, NULL), 0);
     CHECK_EQ(room.ran, 4);
     CHECK_EQ(room.most, 2);
 }
@@ -193,4 +194,4 @@ static void *close_main(void *arg)
     return hk_val(r);
 }
 
-TEST(a_close_waits_for_a_spawn_that_waits_for_room) { CHECK_EQ(hk_run(close_main, NULL, NULL), 0); }
+TEST(a_close_waits_for_a_spawn_that_waits_for_room) { CHECK_EQ(sim_once(close_main, NULL), 0); }

@@ -216,8 +216,15 @@ TEST(a_hundred_thousand_children_are_cancelled, .seconds = 60)
     CHECK_EQ(hk_run(wide_main, hk_val(100000), &(hk_run_options){ .stack = 16384 }), 0);
 }
 
+#if defined(HK__ASAN) || defined(HK__TSAN)
+#define UNDER_SANITIZER 1
+#else
+#define UNDER_SANITIZER 0
+#endif
+
 TEST(a_million_children_are_cancelled, .seconds = 120, .slow = true)
 {
+    if (UNDER_SANITIZER) SKIP("a sanitizer keeps more for each of a million than there is");
     if (on_emulator()) SKIP("there a guard is a mapping, and too few of them");
     CHECK_EQ(hk_run(wide_main, hk_val(1000000), &(hk_run_options){ .stack = 16384 }), 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Scopes: deadlines, cancels, shields. */
+#include "support/sim.h"
 #include "support/steps.h"
 
 static void *nothing_may_wait(void *arg)
@@ -13,7 +14,7 @@ static void *nothing_may_wait(void *arg)
     return NULL;
 }
 
-TEST(a_timeout_of_zero_forbids_waiting) { CHECK_EQ(hk_run(nothing_may_wait, NULL, NULL), 0); }
+TEST(a_timeout_of_zero_forbids_waiting) { CHECK_EQ(sim_once(nothing_may_wait, NULL), 0); }
 
 static void *shielded(void *arg)
 {
@@ -34,7 +35,7 @@ static void *shielded(void *arg)
     return NULL;
 }
 
-TEST(a_shield_hides_the_cancel_outside) { CHECK_EQ(hk_run(shielded, NULL, NULL), 0); }
+TEST(a_shield_hides_the_cancel_outside) { CHECK_EQ(sim_once(shielded, NULL), 0); }
 
 static void *left_shielded(void *arg)
 {
@@ -51,7 +52,7 @@ static void *left_shielded(void *arg)
 
 TEST(what_a_shield_has_hidden_counts_when_its_scope_is_closed)
 {
-    CHECK_EQ(hk_run(left_shielded, NULL, NULL), 0);
+    CHECK_EQ(sim_once(left_shielded, NULL), 0);
 }
 
 static void *gen(void *arg)
@@ -73,7 +74,7 @@ static void *consumes(void *arg)
 TEST(a_generator_does_not_yield_in_its_own_scope,
      .aborts = "'coroutine' yields, but the scope it opened at")
 {
-    hk_run(consumes, NULL, NULL);
+    sim_once(consumes, NULL);
 }
 
 static void *misnests(void *arg)
@@ -88,5 +89,5 @@ static void *misnests(void *arg)
 
 TEST(scopes_close_in_reverse_order, .aborts = "is closed before what was opened in it at")
 {
-    hk_run(misnests, NULL, NULL);
+    sim_once(misnests, NULL);
 }

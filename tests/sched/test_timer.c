@@ -3,6 +3,7 @@
  * programs, on a clock that the test holds in its hand. */
 #include "sched/sched.h"
 
+#include "support/sim.h"
 #include "harness/harness.h"
 
 #include <stdlib.h>
@@ -138,7 +139,7 @@ static void *sleepers(void *arg)
 }
 TEST(no_sleep_is_shorter_than_asked)
 {
-    CHECK_EQ(hk_run(sleepers, NULL, NULL), 0);
+    CHECK_EQ(sim_once(sleepers, NULL), 0);
     CHECK_EQ(early, 0);
 }
 
@@ -158,7 +159,7 @@ static void *equal_sleeps(void *arg)
 }
 TEST(equal_sleeps_end_in_the_order_they_began)
 {
-    hk_run(equal_sleeps, NULL, NULL);
+    sim_once(equal_sleeps, NULL);
     CHECK_STR(order, "abc");
 }
 
@@ -169,7 +170,7 @@ static void *short_sleeps(void *arg)
     CHECK_EQ(hk_sleep(INT64_MIN), 0);
     return arg;
 }
-TEST(a_sleep_of_nothing_is_a_yield) { CHECK_EQ(hk_run(short_sleeps, NULL, NULL), 0); }
+TEST(a_sleep_of_nothing_is_a_yield) { CHECK_EQ(sim_once(short_sleeps, NULL), 0); }
 
 static void *sleeps_for_ever(void *arg)
 {
@@ -186,7 +187,7 @@ static void *kills_sleeper(void *arg)
     hk_task_kill(later); /* armed */
     return arg;
 }
-TEST(a_sleep_for_ever_can_be_cancelled) { CHECK_EQ(hk_run(kills_sleeper, NULL, NULL), 0); }
+TEST(a_sleep_for_ever_can_be_cancelled) { CHECK_EQ(sim_once(kills_sleeper, NULL), 0); }
 
 /* A task that only yields does not hold up timers. */
 static bool over;

@@ -3,6 +3,7 @@
  * those of equal duration in the order they were started; stopped ones never. */
 #include <hocket.h>
 
+#include "support/sim.h"
 #include "harness/harness.h"
 
 enum { MANY = 1000, DURATIONS = 5 };
@@ -55,4 +56,4 @@ static void *start_many(void *arg)
     return NULL;
 }
 
-TEST(more_timers_at_once_than_wait_together) { CHECK_EQ(hk_run(start_many, NULL, NULL), 0); }
+TEST(more_timers_at_once_than_wait_together) { CHECK_EQ(sim_once(start_many, NULL), 0); }

@@ -49,3 +49,23 @@ uint64_t sim_run_all(void (*body)(void), int preemptions)
     run(body, &options, &result);
     return result.schedules;
 }
+
+struct once {
+    hk_entry *main_task;
+    void *arg;
+    intptr_t said;
+};
+
+static void *run_once(void *arg)
+{
+    struct once *once = arg;
+    once->said = hk_num(once->main_task(once->arg));
+    return NULL;
+}
+
+intptr_t sim_once(hk_entry *main_task, void *arg)
+{
+    struct once once = { main_task, arg, 0 };
+    int r = hk_sim_run(run_once, &once, &(hk_sim_options){ .policy = HK_SIM_FIFO }, NULL);
+    return r < 0 ? r : once.said;
+}

@@ -23,6 +23,16 @@
 
 #include <hocket/sim.h>
 
+/* As hk_run, but in virtual time and first come, first served: what main says. For tests of what
+ * happens in time, where the order of tasks is a part of it. */
+intptr_t sim_once(hk_entry *main_task, void *arg);
+
+/* A test whose body is the main task of such a run. */
+#define SIM_ONCE(id, ...) \
+    static void *id(void *arg); \
+    TEST(id, ##__VA_ARGS__) { CHECK_EQ(sim_once(id, NULL), 0); } \
+    static void *id(void *arg)
+
 enum { SIM_SEEDS = 50 };
 
 #define SIM_TEST(id, ...) \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Tickers: never early, without drift, each tick told once. */
 #include "support/net.h"
+#include "support/sim.h"
 #include "support/small.h"
 
-TASK_TEST(a_ticker_is_never_early_and_does_not_drift)
+SIM_ONCE(a_ticker_is_never_early_and_does_not_drift)
 {
     const int64_t period = HK_US(200);
     HK_TICKER(ticker, period);
@@ -20,7 +21,7 @@ TASK_TEST(a_ticker_is_never_early_and_does_not_drift)
     return NULL;
 }
 
-TASK_TEST(ticks_that_were_missed_are_told_at_once)
+SIM_ONCE(ticks_that_were_missed_are_told_at_once)
 {
     const int64_t period = HK_US(100);
     HK_TICKER(ticker, period);
@@ -47,7 +48,7 @@ static void *waits_for_ticks(void *arg)
     return arg;
 }
 
-TASK_TEST(each_tick_is_for_one_of_several_tasks)
+SIM_ONCE(each_tick_is_for_one_of_several_tasks)
 {
     hk_ticker_open(&shared, HK_US(100));
     const int64_t first = shared.next;
@@ -99,7 +100,7 @@ static hk_step step_waits(hk_coro *co, void *in)
     HK_END(co, NULL);
 }
 
-TASK_TEST(a_step_waits_for_a_tick)
+SIM_ONCE(a_step_waits_for_a_tick)
 {
     static struct frame frame;
     hk_ticker_open(&shared, HK_US(500));

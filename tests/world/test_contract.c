@@ -683,7 +683,9 @@ WORLD_TEST(direct_on_nonsense)
     world_pipe(w, fds);
     CHECK_EQ(world_transfer(w, HK__DIRECT_RECV, fds[0], buf, 8), -ENOTSOCK);
     CHECK_EQ(world_shutdown(w, fds[0], SHUT_RD), -ENOTSOCK);
-    CHECK_EQ(world_transfer(w, HK__DIRECT_PREAD, fds[0], buf, 8), -ESPIPE);
+    /* -EAGAIN, where the kernel knows no read that does not wait: an operation says it then. */
+    int64_t r = world_transfer(w, HK__DIRECT_PREAD, fds[0], buf, 8);
+    CHECK(r == -ESPIPE || r == -EAGAIN);
     CHECK_EQ(world_read(w, fds[1], buf, 8), -EBADF);
     CHECK_EQ(world_write(w, fds[0], buf, 8), -EBADF);
     CHECK_EQ(world_close(w, fds[0]), 0);
