@@ -72,7 +72,7 @@ HK_API void hk_sched_destroy(hk_sched *s);
  * Returns: its tid; -ENOMEM. Blocks: never. Cancel: no. Threads: its own. */
 HK_API hk_tid hk_sched_spawn(hk_sched *s, hk_entry *fn, void *arg);
 #ifndef __cplusplus
-#define hk_sched_spawn(s, fn, arg) hk__sched_spawn((s), (fn), (arg), #fn)
+#define hk_sched_spawn(s, fn, ...) hk__sched_spawn((s), (fn), (__VA_ARGS__), #fn)
 #endif
 
 HK_API hk_tid hk__sched_spawn(hk_sched *s, hk_entry *fn, void *arg, const char *name);

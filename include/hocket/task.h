@@ -33,7 +33,7 @@ typedef struct hk_group hk_group;
  * scheduler's. */
 HK_API hk_tid hk_spawn(hk_group *g, hk_entry *fn, void *arg);
 #ifndef __cplusplus
-#define hk_spawn(g, fn, arg) hk__spawn((g), (fn), (arg), #fn) /* the task is called as fn is */
+#define hk_spawn(g, fn, ...) hk__spawn((g), (fn), (__VA_ARGS__), #fn) /* it is called as fn is */
 #endif
 
 HK_API hk_tid hk__spawn(hk_group *g, hk_entry *fn, void *arg, const char *name);
