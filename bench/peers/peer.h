@@ -4,9 +4,9 @@
  *
  * A contender is a table of rows, each a name and a function, and a main that calls peer_main. A
  * row does its work once, between peer_begin and peer_end, and reports. Where many tasks do the
- * same thing by turns, no single place begins or ends: there peer_plan says how often each task does
- * it, peer_tick counts, and the tick by which the warm-up is over starts the clock, the last one
- * stops it. So what the tasks cost to make and to end is not in the figure.
+ * same thing by turns, no single place begins or ends: there peer_plan says how often each task
+ * does it, peer_tick counts, and the tick by which the warm-up is over starts the clock, the last
+ * one stops it. So what the tasks cost to make and to end is not in the figure.
  *
  * Header only, for C11 and C++14. One row a process, so all state is static. */
 #ifndef PEER_H
@@ -96,6 +96,12 @@ static inline void peer_end(void)
 
 /* ---- work that many tasks share ---- */
 
+/* Count, made a whole number of parts, at least one. */
+static inline long peer_whole(long count, long part)
+{
+    return count > part ? count / part * part : part;
+}
+
 /* How often each of size tasks works: its part of count, and a tenth more before, to warm up. */
 struct peer_share {
     long warm, each; /* before the clock starts; while it runs */
@@ -133,6 +139,12 @@ static inline void peer_tick(void)
 {
     if (__builtin_expect(--peer.left == 0, 0)) peer_phase();
 }
+
+/* Eight copies of a body, or of a place that resumes one: a bench with one call site flatters the
+ * branch predictor. The mark makes each copy's code its own, lest the compiler merge them. */
+enum { PEER_SITES = 8 };
+#define PEER_EACH_SITE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define PEER_MARK(k)      __asm__ volatile("" ::"i"(k))
 
 /* ---- results ---- */
 
