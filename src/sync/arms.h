@@ -10,6 +10,7 @@
 /* Tries, without waiting: what the call would return at once, or -EAGAIN. */
 int hk__chan_try_send(hk_sched *s, hk_chan *ch, const void *item);
 int hk__chan_try_recv(hk_sched *s, hk_chan *ch, void *item);
+int hk__subscriber_try_recv(hk_subscriber *s, void *item);
 /* The ticks there were until now, a time not later than the clock's; 0: none. */
 intptr_t hk__ticker_take(hk_ticker *t, int64_t now);
 

@@ -8,6 +8,7 @@
  * Items are numbered and lie in a ring; each knows how many have yet to receive it. A subscriber
  * knows the number that comes next for it. Since all receive in order, items are done with in
  * order. */
+#include "sync/arms.h"
 #include "sync/channel.h"
 
 #include "base/say.h"
@@ -100,7 +101,7 @@ static int try_send(hk_broadcast *b, const void *item)
     return 0;
 }
 
-static int try_recv(hk_subscriber *s, void *item)
+int hk__subscriber_try_recv(hk_subscriber *s, void *item)
 {
     hk_broadcast *b = s->of;
     if (b == NULL) return s->error;
@@ -122,7 +123,7 @@ int hk__broadcast_send(hk_broadcast *b, const void *item)
 
 int hk__subscriber_recv(hk_subscriber *s, void *item)
 {
-    int r = hk__sched_quick() != NULL ? try_recv(s, item) : -EAGAIN;
+    int r = hk__sched_quick() != NULL ? hk__subscriber_try_recv(s, item) : -EAGAIN;
     if (r != -EAGAIN) return r;
     hk_sync_call recv;
     hk__subscriber_recv_prepare(&recv, s, item);
@@ -144,7 +145,7 @@ void hk__subscriber_recv_handle(hk_call *call)
 {
     hk_sync_call *self = call_of(call);
     hk_subscriber *s = self->object;
-    int r = try_recv(s, self->item);
+    int r = hk__subscriber_try_recv(s, self->item);
     if (r == -EAGAIN)
         hk__queue_push(&s->receivers, self);
     else

@@ -6,8 +6,9 @@
  *   early  one that was over while others were still being begun
  *
  * First each arm is tried, in order, where its kind can be tried for less than it costs to begin
- * and to abort; others are begun at once. If none is ready, all are begun: forwarded to the
- * scheduler, which tells the arm and not the task when a call is over. A call that is over has
+ * and to abort; others are begun at once. (A subscriber must be tried: what it receives makes room
+ * for an item that another arm would be given, were it begun.) If none is ready, all are begun:
+ * forwarded to the scheduler, which tells the arm and not the task when a call is over. A call that is over has
  * happened: an item has gone, a signal is taken. So the first to be over wins, and at that moment
  * all others are aborted, which every kind allows at once.
  *
@@ -163,6 +164,7 @@ static intptr_t try_arm(hk_sched *s, hk_select_call *self, size_t i)
     switch (arm->kind) {
     case RECV: return hk__chan_try_recv(s, arm->as.sync.object, arm->as.sync.item);
     case SEND: return hk__chan_try_send(s, arm->as.sync.object, arm->as.sync.given);
+    case SUBSCRIBER: return hk__subscriber_try_recv(arm->as.sync.object, arm->as.sync.item);
     case TICK:
         count = hk__ticker_take(arm->as.tick.ticker, s->now);
         return count > 0 ? count : -EAGAIN;

@@ -334,6 +334,30 @@ TEST(a_broadcast_works_under_any_driver)
     hk_broadcast_destroy(&b);
 }
 
+/* What the slow one receives makes room for an item that the fast one waits for: of two arms still
+ * one happens, and that item is there afterwards. */
+TASK_TEST(a_select_from_two_subscribers_loses_nothing)
+{
+    int one = 0, two = 0;
+    hk_broadcast_open(&b, 1);
+    HK_SUBSCRIPTION(int_subscriber, fast, b);
+    HK_SUBSCRIPTION(int_subscriber, slow, b);
+    sent = 0;
+    hk_tid tid = hk_spawn(HK_ROOT, sends, hk_val(2));
+    hk_sched_yield();
+    CHECK_EQ(sent, 1);
+    CHECK_EQ(hk_subscriber_recv(&fast, &one), 1);
+    hk_arm arms[] = { hk_on_subscriber(&fast, &one), hk_on_subscriber(&slow, &two) };
+    CHECK_EQ(hk_select(arms, 2, HK_IN_ORDER), 1);
+    CHECK_EQ(two, 1);
+    CHECK_EQ(one, 1); /* of the other nothing has happened */
+    CHECK_EQ(hk_task_wait(tid, NULL), 0);
+    CHECK_EQ(hk_select(arms, 2, HK_IN_ORDER), 0);
+    CHECK_EQ(one, 2);
+    hk_broadcast_destroy(&b);
+    return NULL;
+}
+
 /* ---- failures, misuse ---- */
 
 TASK_TEST(a_broadcast_that_could_not_be_opened_says_so)
