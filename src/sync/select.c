@@ -8,9 +8,9 @@
  * First each arm is tried, in order, where its kind can be tried for less than it costs to begin
  * and to abort; others are begun at once. (A subscriber must be tried: what it receives makes room
  * for an item that another arm would be given, were it begun.) If none is ready, all are begun:
- * forwarded to the scheduler, which tells the arm and not the task when a call is over. A call that is over has
- * happened: an item has gone, a signal is taken. So the first to be over wins, and at that moment
- * all others are aborted, which every kind allows at once.
+ * forwarded to the scheduler, which tells the arm and not the task when a call is over. A call that
+ * is over has happened: an item has gone, a signal is taken. So the first to be over wins, and at
+ * that moment all others are aborted, which every kind allows at once.
  *
  * While arms are being begun one of them can fail (its descriptor turns out to be closed), and only
  * fail, since arms of one select do not serve each other: it wins unless the one that is just being
