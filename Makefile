@@ -10,6 +10,7 @@ help:
 	@echo "make test-all  the same under every compiler, sanitizer and machine (ONLY=part)"
 	@echo "make bench     run the benches (ONLY=pattern)"
 	@echo "make build     build into $(BUILD)/"
+	@echo "make bench-check  count instructions of the hot paths, compare with bench/counts.txt"
 	@echo "make check     run the checks on the sources alone (ONLY=name)"
 	@echo "make format    format the sources"
 	@echo "make install   install (PREFIX=$(PREFIX), DESTDIR=)"
@@ -31,6 +32,10 @@ test-all:
 bench: build
 	@$(BUILD)/bench/hocket-bench $(ONLY)
 
+bench-check: build
+	@scripts/setup.sh test
+	@scripts/bench_check.py
+
 check:
 	@scripts/setup.sh test
 	@scripts/build.sh $(BUILD)
@@ -46,4 +51,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: help build run test test-all bench check format install clean
+.PHONY: help build run test test-all bench bench-check check format install clean

@@ -28,7 +28,7 @@ extern const struct bench bench_send, bench_yield_2, bench_yield_1000, bench_yie
     bench_echo_1_64, bench_echo_1_4096, bench_echo_64_64, bench_echo_64_4096, bench_echo_1000_64,
     bench_echo_1000_4096, bench_echo_10000_64, bench_echo_10000_4096, bench_spin, bench_accept,
     bench_file_cached, bench_file_direct, bench_http, bench_channel, bench_scope, bench_cancel,
-    bench_cancel_stackless, bench_sim;
+    bench_cancel_stackless, bench_sim, bench_wake, bench_step;
 
 /* A row as it was measured. NAN: none. */
 struct bench_value {
@@ -37,7 +37,8 @@ struct bench_value {
     uint64_t hash, floor_hash; /* of the work; 0: none */
 };
 
-extern bool bench_quick; /* little work, no figures worth printing: a test of the benches */
+extern bool bench_quick;    /* little work, no figures worth printing: a test of the benches */
+extern bool bench_counting; /* little work under callgrind, for scripts/bench_check.py */
 
 /* Hands a measured row to the table. */
 void bench_emit(const struct bench_value *value);
@@ -67,6 +68,8 @@ struct bench_race {
     double median[BENCH_CONTENDERS], least[BENCH_CONTENDERS]; /* ns for each of the count */
     double ratio[BENCH_CONTENDERS]; /* the first against this one, median of the rounds */
     uint64_t hash[BENCH_CONTENDERS];
+    bench_work *ours;
+    long count;
 };
 
 extern int bench_rounds; /* of a race: where one is long, fewer will do */
@@ -75,5 +78,13 @@ extern int bench_rounds; /* of a race: where one is long, fewer will do */
 void bench_run_race(bench_work *const *work, int contenders, long count, struct bench_race *ret);
 /* Contender 0 as row `name`, with contender `floor` (0: none) beside it. */
 void bench_emit_race(const char *name, const struct bench_race *race, int floor);
+
+/* ---- counting (count.c) ---- */
+
+/* What the counts depend on, for instance "gcc-12 x86_64"; NULL: they would mean nothing here, or
+ * nobody counts. */
+const char *bench_count_key(void);
+/* Has callgrind note the instructions of little work of a row, and of more. */
+void bench_count(const char *name, bench_work *work, long count);
 
 #endif

@@ -68,7 +68,8 @@ void bench_run_race(bench_work *const *work, int contenders, long count, struct 
 {
     double ns[BENCH_CONTENDERS][ROUNDS], ratio[BENCH_CONTENDERS][ROUNDS];
     int rounds = bench_quick ? 1 : bench_rounds;
-    *ret = (struct bench_race){ 0 };
+    *ret = (struct bench_race){ .ours = work[0], .count = count };
+    if (bench_counting) return;                                       /* that is done row by row */
     for (int round = bench_quick ? 0 : -1; round < rounds; round++) { /* one to warm up */
         for (int i = 0; i < contenders; i++) {
             if (!work[i]) continue;
@@ -91,6 +92,10 @@ void bench_run_race(bench_work *const *work, int contenders, long count, struct 
 
 void bench_emit_race(const char *name, const struct bench_race *race, int floor)
 {
+    if (bench_counting) {
+        if (bench_wanted(name)) bench_count(name, race->ours, race->count);
+        return;
+    }
     struct bench_value row = { .value = race->median[0],
                                .least = race->least[0],
                                .floor = floor ? race->median[floor] : NAN,

@@ -105,8 +105,18 @@ run_fuzz() { part fuzz scripts/fuzz.sh; }
 run_random()  { part random scripts/random.sh; }
 run_mutants() { part mutants timeout 3600 scripts/mutants.py; }
 
+# What the hot paths cost, counted.
+run_counts() {
+    if ! CC=gcc CXX=g++ TARGETS=bench/hocket-bench scripts/build.sh build-counts; then
+        echo "FAILED counts: does not build"
+        failed=$((failed + 1))
+        return
+    fi
+    BUILD=build-counts part counts scripts/bench_check.py
+}
+
 parts="gcc clang asan_clang asan_gcc tsan_clang tsan_gcc valgrind aarch64"
-parts+=" reference outline hardened fuzz random mutants"
+parts+=" reference outline hardened fuzz random mutants counts"
 for name in ${ONLY:-}; do
     if [[ " $parts " != *" $name "* ]]; then
         echo "test_all.sh: no such part: $name (there are: $parts)" >&2
