@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Boost.Context: a switch, and nothing that decides who runs next. So it has one row, generators:
- * those with schedulers on top of it are boost_fiber and asio's stackful half.
+/* Boost.Context: a switch, and nothing that decides who runs next. So it has one row, generators;
+ * boost_fiber is the scheduler on top of it.
  *
  * The values go through a variable that both sides see, as the manual does it. Stacks are pooled
  * ones of 64 KiB; which stacks makes no difference to eight generators. */
@@ -10,6 +10,7 @@
 #include <boost/context/pooled_fixedsize_stack.hpp>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace context = boost::context;
 
@@ -45,23 +46,27 @@ template <int K> inline uint64_t send(generator &to, uint64_t value)
     return to.value;
 }
 
-uint64_t drive(generator *generators, long count)
+uint64_t drive(std::vector<generator> &generators, long count)
 {
     uint64_t sum = 0;
-    for (long i = 0; i < count; i += PEER_SITES) {
-#define SEND(k) sum += send<k>(generators[k], (uint64_t)i + k);
+    for (size_t i = 0, first = 0; i < (size_t)count; i += PEER_SITES) {
+#define SEND(k) sum += send<k>(generators[first + k], i + k);
         PEER_EACH_SITE(SEND)
+        first = first + PEER_SITES < generators.size() ? first + PEER_SITES : 0;
     }
     return sum;
 }
 
 void send_yield(long size, long count)
 {
-    if (size != PEER_SITES) peer_fail("there are %d generators, not %ld", PEER_SITES, size);
+    if (size < 1) peer_fail("there must be a generator");
+    size = peer_whole(size, PEER_SITES);
     context::pooled_fixedsize_stack stacks(64 * 1024);
-    generator generators[PEER_SITES];
-#define MAKE(k) make<k>(generators[k], stacks);
-    PEER_EACH_SITE(MAKE)
+    std::vector<generator> generators((size_t)size);
+    for (size_t i = 0; i < generators.size(); i += PEER_SITES) {
+#define MAKE(k) make<k>(generators[i + k], stacks);
+        PEER_EACH_SITE(MAKE)
+    }
     count = peer_whole(count, PEER_SITES);
     drive(generators, peer_whole(count / 10, PEER_SITES));
     peer_begin();

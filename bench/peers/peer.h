@@ -96,11 +96,8 @@ static inline void peer_end(void)
 
 /* ---- work that many tasks share ---- */
 
-/* Count, made a whole number of parts, at least one. */
-static inline long peer_whole(long count, long part)
-{
-    return count > part ? count / part * part : part;
-}
+/* Count, rounded up to a whole number of parts. */
+static inline long peer_whole(long count, long part) { return (count + part - 1) / part * part; }
 
 /* How often each of size tasks works: its part of count, and a tenth more before, to warm up. */
 struct peer_share {
@@ -242,7 +239,7 @@ static inline uint64_t peer_file_value(const void *bytes)
 /* Reads task i's file by plain system calls, for a peer that has none of its own. */
 static inline uint64_t peer_read_file(long i)
 {
-    char bytes[PEER_FILE_SIZE];
+    static char bytes[PEER_FILE_SIZE]; /* nobody else runs meanwhile, and stacks may be small */
     int fd = open(peer_path(i), O_RDONLY | O_CLOEXEC);
     if (fd < 0) peer_fail("%s: %s", peer_path(i), strerror(errno));
     if (read(fd, bytes, sizeof bytes) != sizeof bytes) peer_fail("%s: short", peer_path(i));
