@@ -249,7 +249,7 @@ static inline uint64_t peer_read_file(long i)
 
 /* ---- servers ---- */
 
-enum { PEER_BUFFER = 4096 };
+enum { PEER_BUFFER = 4096, PEER_BACKLOG = 4096 };
 
 static inline void peer_terminate(int signal_number)
 {
@@ -267,8 +267,8 @@ static inline int peer_listen(void)
     name.sin_family = AF_INET;
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 4096) < 0 ||
-        getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) < 0 ||
+        listen(fd, PEER_BACKLOG) < 0 || getsockname(fd, (struct sockaddr *)&name, &length) < 0)
         peer_fail("a socket does not listen: %s", strerror(errno));
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, peer_terminate);
