@@ -30,10 +30,19 @@ def c_peer(name, package, flags="", compiler="gcc -std=gnu11", suffix="c"):
         "$OUT/" + name)
 
 
+def cxx_peer(name, package, flags=""):
+    return c_peer(name, package, "-DNDEBUG " + flags, "g++ -std=c++20", "cpp")
+
+
 OURS = "sed -n \"s/^ *version: '\\(.*\\)',/\\1/p\" ../../meson.build"
 
 CONTENDERS = [
     Contender("hocket", OURS, "", "$BUILD/bench/peers_hocket"),
     Contender("hocket_stackless", OURS, "", "$BUILD/bench/peers_stackless"),
+    cxx_peer("boost_context", "libboost-context1.81-dev", "-lboost_context"),
+    cxx_peer("boost_fiber", "libboost-fiber1.81-dev", "-lboost_fiber -lboost_context"),
+    c_peer("libuv", "libuv1-dev", "-luv"),
+    c_peer("libev", "libev-dev", "-lev"),
+    c_peer("state_threads", "libst-dev", "-lst"),
     Contender("nginx", debian("nginx-light"), "", "./nginx.py"),
 ]
