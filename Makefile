@@ -9,6 +9,7 @@ help:
 	@echo "make test      build, and run the checks and the tests (ONLY=pattern: these tests)"
 	@echo "make test-all  the same under every compiler, sanitizer and machine (ONLY=part)"
 	@echo "make bench     run the benches (ONLY=pattern)"
+	@echo "make bench-peers  ... beside other runtimes (ONLY=pattern, ROUNDS=n, SWEEP=1, ARGS=--help)"
 	@echo "make build     build into $(BUILD)/"
 	@echo "make bench-check  count instructions of the hot paths, compare with bench/counts.txt"
 	@echo "make check     run the checks on the sources alone (ONLY=name)"
@@ -36,6 +37,11 @@ bench-check: build
 	@scripts/setup.sh test
 	@scripts/bench_check.py
 
+bench-peers: build
+	@scripts/setup.sh bench-peers
+	@bench/peers/run.py --build $(BUILD) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SWEEP),--sweep) $(ARGS) $(ONLY)
+
 check:
 	@scripts/setup.sh test
 	@scripts/build.sh $(BUILD)
@@ -51,4 +57,4 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: help build run test test-all bench bench-check check format install clean
+.PHONY: help build run test test-all bench bench-check bench-peers check format install clean

@@ -100,7 +100,7 @@ static void await(const struct server *s, struct echo_answer *answer)
 static void serve_round(int server, long requests, struct figures *ret, int round)
 {
     struct server *s = &servers[server];
-    struct echo_order order = { requests };
+    struct echo_order order = { .requests = requests };
     struct echo_answer answer;
     struct echo_count before = *s->count;
     double cpu = stage_cpu(&s->process);

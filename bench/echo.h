@@ -26,15 +26,24 @@ void echo_epoll(int listener, struct echo_count *count);
 
 /* What the generator is asked for, and its answer. */
 struct echo_order {
-    long requests;
+    long requests; /* so many, */
+    int64_t ns;    /* or as many as begin in this time; 0: however long it takes */
 };
 struct echo_answer {
     long requests; /* answered, and with the bytes that were sent */
-    double p50_us, p99_us;
+    double p50_us, p99_us, p999_us;
 };
 
-/* Keeps `connections` connections to the port, and one request of `size` bytes under way on each
- * while it follows an order. Reads orders from fd and answers them, until its end. */
+/* Keeps `connections` connections to the port, in network order, and one request of `size` bytes
+ * under way on each while it follows an order. */
+void load_open(uint16_t port, int connections, int size);
+/* Follows an order. Returns how many requests were answered; at least one must be. */
+long load_follow(const struct echo_order *order);
+/* What the clients of the last order waited for. */
+struct echo_answer load_sum(void);
+
+/* All of that: reads orders from fd and answers them twice, when it has followed them and when it
+ * has summed up, until its end. */
 void echo_load(int fd, uint16_t port, int connections, int size);
 
 #endif

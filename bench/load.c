@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The generator of load: a closed loop on each connection. A request is sent, its answer awaited
  * and compared, then comes the next, until the order is fulfilled. A request is its number and then
- * letters, the same in all, so that a connection needs no buffer of its own. */
+ * letters, the same in all, so that a connection needs no buffer of its own.
+ *
+ * It serves the echo benches and, as a program (peers/load.c), bench-peers. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -37,6 +39,7 @@ static struct {
     struct client *clients;
     double *us; /* of each answer */
     long room, sent, answered;
+    int64_t until; /* nothing is sent after that; 0: as long as it takes */
     uint64_t last_number;
 } load;
 
@@ -58,11 +61,12 @@ static void open_connection(struct client *c, uint16_t port)
 static void send_next(struct client *c, long requests)
 {
     c->number = 0;
-    if (load.sent == requests) return;
+    int64_t now = bench_now();
+    if (load.sent == requests || (load.until != 0 && now >= load.until)) return;
     load.sent++;
     c->number = load.request.number = ++load.last_number;
     c->got = 0;
-    c->since = bench_now();
+    c->since = now;
     if (send(c->fd, &load.request, load.size, MSG_NOSIGNAL) != (ssize_t)load.size)
         bench_fail("send: %s", strerror(errno));
 }
@@ -81,24 +85,7 @@ static void receive(struct client *c, long requests)
     send_next(c, requests);
 }
 
-static struct echo_answer follow(const struct echo_order *order)
-{
-    if (order->requests > load.room) {
-        load.room = order->requests;
-        load.us = realloc(load.us, (size_t)load.room * sizeof *load.us);
-        if (!load.us) bench_fail("no memory");
-    }
-    load.sent = load.answered = 0;
-    for (int i = 0; i < load.connections; i++) send_next(&load.clients[i], order->requests);
-    struct epoll_event events[EVENTS];
-    while (load.answered < order->requests) {
-        int n = epoll_wait(load.epoll, events, EVENTS, -1);
-        for (int i = 0; i < n; i++) receive(events[i].data.ptr, order->requests);
-    }
-    return (struct echo_answer){ .requests = load.answered };
-}
-
-void echo_load(int fd, uint16_t port, int connections, int size)
+void load_open(uint16_t port, int connections, int size)
 {
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.connections = connections;
@@ -107,14 +94,45 @@ void echo_load(int fd, uint16_t port, int connections, int size)
     load.clients = calloc((size_t)connections, sizeof *load.clients);
     if (!load.clients) bench_fail("no memory");
     for (int i = 0; i < connections; i++) open_connection(&load.clients[i], port);
+}
+
+long load_follow(const struct echo_order *order)
+{
+    if (order->requests > load.room) {
+        load.room = order->requests;
+        load.us = realloc(load.us, (size_t)load.room * sizeof *load.us);
+        if (!load.us) bench_fail("no memory");
+    }
+    load.sent = load.answered = 0;
+    load.until = order->ns != 0 ? bench_now() + order->ns : 0;
+    for (int i = 0; i < load.connections; i++) send_next(&load.clients[i], order->requests);
+    struct epoll_event events[EVENTS];
+    while (load.answered < load.sent) {
+        int n = epoll_wait(load.epoll, events, EVENTS, -1);
+        for (int i = 0; i < n; i++) receive(events[i].data.ptr, order->requests);
+    }
+    return load.answered;
+}
+
+struct echo_answer load_sum(void)
+{
+    long n = load.answered;
+    bench_sort(load.us, (int)n);
+    return (struct echo_answer){ .requests = n,
+                                 .p50_us = load.us[n / 2],
+                                 .p99_us = load.us[n * 99 / 100],
+                                 .p999_us = load.us[n * 999 / 1000] };
+}
+
+void echo_load(int fd, uint16_t port, int connections, int size)
+{
+    load_open(port, connections, size);
     struct echo_order order;
     while (read(fd, &order, sizeof order) == sizeof order) {
-        struct echo_answer answer = follow(&order);
+        struct echo_answer answer = { .requests = load_follow(&order) };
         if (write(fd, &answer, sizeof answer) != sizeof answer) break;
         /* The clock of the servers is read at the first answer, so sorting comes after it. */
-        bench_sort(load.us, (int)answer.requests);
-        answer.p50_us = load.us[answer.requests / 2];
-        answer.p99_us = load.us[answer.requests * 99 / 100];
+        answer = load_sum();
         if (write(fd, &answer, sizeof answer) != sizeof answer) break;
     }
 }

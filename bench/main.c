@@ -93,17 +93,6 @@ void bench_say(const char *format, ...)
     va_end(args);
 }
 
-void bench_fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("hocket-bench: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    _exit(1);
-}
-
 /* ---- the table ---- */
 
 static const struct bench_row *row_of(const char *name)

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""What bench-peers writes: the table, the summary, JSON, Markdown, plots.
+
+A result is a dictionary: row, who, median, spread (least and most of the rounds), unit, rounds; or
+row, who, why, where there is no figure. Of a sweep it has program and size too."""
+import json
+import os
+import platform
+import re
+import subprocess
+
+OURS = "hocket"
+
+
+def is_ours(who):
+    return who == OURS or who.startswith(OURS + "_")
+
+
+def number(value):
+    if value >= 1000:
+        return "%.0f" % value
+    return "%.3g" % value if value < 100 else "%.1f" % value
+
+
+def rows_of(results):
+    """[(row, those with a figure, best first, those without)] in the order of the rows."""
+    names = list(dict.fromkeys(r["row"] for r in results))
+    for name in names:
+        here = [r for r in results if r["row"] == name]
+        yield (name, sorted((r for r in here if "median" in r), key=lambda r: r["median"]),
+               [r for r in here if "median" not in r])
+
+
+def ours_of(figures):
+    return next((r["median"] for r in figures if r["who"] == OURS), None)
+
+
+def ratio(result, ours):
+    """How many times ours it takes; below 1: less than ours."""
+    return "%.2fx" % (result["median"] / ours) if ours else "-"
+
+
+def table(results):
+    """The whole table as text."""
+    lines = ["value: median of the rounds; least, most: their spread; x ours: how many times what "
+             "hocket takes", ""]
+    for name, figures, missing in rows_of(results):
+        unit = figures[0]["unit"] if figures else ""
+        ours = ours_of(figures)
+        lines.append("%-26s %10s %10s %10s %-10s %6s %8s" % (
+            name, "value", "least", "most", unit, "rounds", "x ours"))
+        for r in figures:
+            lines.append("  %-24s %10s %10s %10s %-10s %6d %8s" % (
+                r["who"], number(r["median"]), number(r["spread"][0]), number(r["spread"][1]), "",
+                r["rounds"], ratio(r, ours)))
+        lines += ["  %-24s %10s  %s" % (r["who"], "-", r["why"]) for r in missing]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def behind(results):
+    """[(row, ours, the best of the others, how many are before us)] where ours is not first."""
+    for name, figures, _ in rows_of(results):
+        ours = [r for r in figures if is_ours(r["who"])]
+        others = [r for r in figures if not is_ours(r["who"])]
+        if not ours or not others or ours[0]["median"] <= others[0]["median"]:
+            continue
+        yield (name, ours[0], others[0],
+               sum(r["median"] < ours[0]["median"] for r in others))
+
+
+def summary(results):
+    lines = []
+    for name, ours, best, before in behind(results):
+        overlap = "; the spreads overlap" if ours["spread"][0] <= best["spread"][1] else ""
+        lines.append("  %-24s %s %s, %s %s (%.2f of ours), %d before us%s" % (
+            name, ours["who"], number(ours["median"]), best["who"], number(best["median"]),
+            best["median"] / ours["median"], before, overlap))
+    compared = sum(any(is_ours(r["who"]) for r in f) and not all(is_ours(r["who"]) for r in f)
+                   for _, f, _ in rows_of(results))
+    head = "Ours is first in %d of %d rows that a peer has too." % (
+        compared - len(lines), compared)
+    return "\n".join([head] + (["Not first:"] + lines if lines else []))
+
+
+def write_json(path, results):
+    rows = [r for r in results if "median" in r]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("[\n" + ",\n".join("  " + json.dumps(r) for r in rows) + "\n]\n")
+
+
+# ---- Markdown ----
+
+def machine():
+    """The machine, the kernel, the compiler, in a sentence."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"model name\s*: (.*)", file.read())
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        gib = int(re.search(r"MemTotal:\s*(\d+)", file.read()).group(1)) / (1 << 20)
+    gcc = subprocess.run(["gcc", "-dumpfullversion"], capture_output=True, text=True, check=False)
+    return "%d processors (%s), %.0f GiB, Linux %s, gcc %s" % (
+        os.cpu_count(), model.group(1) if model else platform.machine(), gib,
+        platform.release().split("-")[0], gcc.stdout.strip() or "none")
+
+
+def markdown(results, versions):
+    lines = ["%s. %s. Median [least, most]; in brackets behind a peer how many times ours it takes."
+             % (machine(), ", ".join("%s %s" % pair for pair in versions.items())), "",
+             "| row | unit | ours | peers, the best first |", "| --- | --- | --- | --- |"]
+    for name, figures, missing in rows_of(results):
+        if not figures:
+            continue
+        ours = ours_of(figures)
+        own = ["%s%s [%s, %s]" % ("" if r["who"] == OURS else r["who"][len(OURS) + 1:] + " ",
+                                  number(r["median"]), number(r["spread"][0]),
+                                  number(r["spread"][1])) for r in figures if is_ours(r["who"])]
+        peers = ["%s %s (%s)" % (r["who"], number(r["median"]), ratio(r, ours))
+                 for r in figures if not is_ours(r["who"])]
+        peers += ["%s -" % r["who"] for r in missing]
+        lines.append("| %s | %s | %s | %s |" % (name, figures[0]["unit"], "; ".join(own),
+                                                ", ".join(peers)))
+    return "\n".join(lines) + "\n"
+
+
+# ---- plots ----
+
+def plotting():
+    """matplotlib's pyplot, or None."""
+    try:
+        import matplotlib
+        matplotlib.use("svg")
+        import matplotlib.pyplot as pyplot
+    except ImportError:
+        return None
+    return pyplot
+
+
+def bars(pyplot, path, name, figures):
+    """One bar a contender, the best on top, its spread as a whisker."""
+    figures = figures[::-1]
+    values = [r["median"] for r in figures]
+    wide = values[-1] > 0 and max(values) / min(values) > 30 if min(values) > 0 else False
+    fig, axes = pyplot.subplots(figsize=(7, 0.9 + 0.3 * len(figures)))
+    errors = [[r["median"] - r["spread"][0] for r in figures],
+              [r["spread"][1] - r["median"] for r in figures]]
+    axes.barh([r["who"] for r in figures], values, xerr=errors, ecolor="#555555",
+              error_kw={"lw": 1},
+              color=["#c0392b" if is_ours(r["who"]) else "#9db4c8" for r in figures])
+    if wide:
+        axes.set_xscale("log")
+    for at, r in enumerate(figures):
+        axes.annotate(number(r["median"]), (r["spread"][1], at), xytext=(4, 0),
+                      textcoords="offset points", va="center", fontsize=8)
+    axes.margins(x=0.12)
+    axes.set_title("%s, %s%s" % (name, figures[0]["unit"], " (log scale)" if wide else ""),
+                   fontsize=10)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for label in axes.get_yticklabels():
+        if is_ours(label.get_text()):
+            label.set_fontweight("bold")
+    fig.tight_layout()
+    fig.savefig(path)
+    pyplot.close(fig)
+
+
+def lines(pyplot, path, name, results):
+    """How cost grows: a line a contender, over the size."""
+    fig, axes = pyplot.subplots(figsize=(8, 5))
+    ends = []
+    for at, who in enumerate(dict.fromkeys(r["who"] for r in results)):
+        points = sorted((r["size"], r["median"]) for r in results if r["who"] == who)
+        style = {"color": "#c0392b" if who == OURS else "#e67e22", "lw": 2.5, "zorder": 5} \
+            if is_ours(who) else {"color": pyplot.cm.tab20(at % 20), "lw": 1.2}
+        axes.plot(*zip(*points), marker="o", ms=3, label=who, **style)
+        ends.append((points[-1][1], who))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("size")
+    axes.set_ylabel(results[0]["unit"])
+    axes.set_title("%s, as its size grows" % name, fontsize=10)
+    axes.grid(True, which="major", color="#dddddd", lw=0.6)
+    order = {who: at for at, (_, who) in enumerate(sorted(ends, reverse=True))}
+    handles, labels = axes.get_legend_handles_labels()
+    sorted_pairs = sorted(zip(handles, labels), key=lambda pair: order[pair[1]])
+    axes.legend(*zip(*sorted_pairs), fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5),
+                frameon=False)
+    fig.tight_layout()
+    fig.savefig(path)
+    pyplot.close(fig)
+
+
+def plot(folder, results):
+    """Returns how many plots were written."""
+    pyplot = plotting()
+    if pyplot is None:
+        return 0
+    count = 0
+    for name, figures, _ in rows_of(results):
+        if figures:
+            bars(pyplot, os.path.join(folder, name + ".svg"), name, figures)
+            count += 1
+    return count
+
+
+def plot_sweep(folder, results):
+    pyplot = plotting()
+    figures = [r for r in results if "median" in r]
+    names = list(dict.fromkeys(r["line"] for r in figures)) if pyplot else []
+    for name in names:
+        lines(pyplot, os.path.join(folder, "sweep_%s.svg" % name), name,
+              [r for r in figures if r["line"] == name])
+    return len(names)
