@@ -44,5 +44,6 @@ CONTENDERS = [
     c_peer("libuv", "libuv1-dev", "-luv"),
     c_peer("libev", "libev-dev", "-lev"),
     c_peer("state_threads", "libst-dev", "-lst"),
+    cxx_peer("cpp20", "g++"),
     Contender("nginx", debian("nginx-light"), "", "./nginx.py"),
 ]
