@@ -45,5 +45,6 @@ CONTENDERS = [
     c_peer("libev", "libev-dev", "-lev"),
     c_peer("state_threads", "libst-dev", "-lst"),
     cxx_peer("cpp20", "g++"),
+    cxx_peer("asio", "libasio-dev"),
     Contender("nginx", debian("nginx-light"), "", "./nginx.py"),
 ]
