@@ -3,8 +3,8 @@
 # Usage: random.sh. Random programs of tasks (tests/random) from SEEDS seeds, 100000, and every
 # schedule of the small ones with more preemptions than `make test` allows; all of it with clang's
 # address and undefined behaviour sanitizers, two at a time, no longer than ten minutes. Prints
-# `seeds: N` and `schedules: N`; a seed that fails prints its program, and the command that runs it
-# again. The last line sums up: `N passed, N failed`.
+# `seeds: N` and `schedules: N`; a seed that fails, crashes or does not end prints its program, the
+# command that runs it again, and that of a smaller program that fails too. The last line sums up: `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
 dir=build-random
 seeds=${SEEDS:-100000}
@@ -19,7 +19,6 @@ CC=clang CXX=clang++ TARGETS=tests/hocket_random scripts/build.sh $dir \
     echo "0 passed, 1 failed"
     exit 1
 }
-# A failing run says so itself; one that does not end says nothing: bisect with --first, --seeds.
 timeout 600 $program --first 1 --seeds $half >$dir/first.txt 2>&1 &
 timeout 600 $program --first $((half + 1)) --seeds $((seeds - half)) >$dir/second.txt 2>&1
 second=$?

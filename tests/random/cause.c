@@ -10,6 +10,22 @@
 
 static unsigned own_of(const struct scope *s) { return s->own | (s->cancelled ? CUT : 0); }
 
+static unsigned cause_from(const struct task *t, const struct scope *s);
+
+/* Whoever waits for its word is cancelled: that kills it. */
+static bool starter_is_cut(const struct task *t)
+{
+    if (t->starter == NULL) return false;
+    const unsigned cause = cause_from(t->starter, t->starter->top);
+    return refusal_of(cause) < 0 || cause & NO_WAIT;
+}
+
+void starter_lets_go(struct task *t)
+{
+    t->killed |= starter_is_cut(t);
+    t->starter = NULL;
+}
+
 static unsigned cause_from(const struct task *t, const struct scope *s)
 {
     unsigned cause = 0, mask = CUT | STOP | NO_WAIT | SOFT;
@@ -18,7 +34,7 @@ static unsigned cause_from(const struct task *t, const struct scope *s)
             cause |= own_of(s) & mask;
             if (s->shield) return cause;
         }
-        if (t->killed) cause |= CUT;
+        if (t->killed || starter_is_cut(t)) cause |= CUT;
         s = t->base;
         if (s == NULL) return cause;
         t = s->owner;
@@ -44,15 +60,18 @@ bool caused_by(const struct scope *s)
 
 void cancel_scope(struct scope *s) { s->cancelled = true; }
 
-void age(struct run *run)
+static void age_one(struct scope *s)
 {
     const int64_t now = hk_now();
-    for (int i = 0; i < run->program->scopes; i++) {
-        struct scope *s = &run->scope[i];
-        if (!s->open || s->cancelled) continue;
-        s->expired = s->deadline <= now && s->deadline <= s->grace_end;
-        s->cancelled = s->expired || s->grace_end <= now;
-    }
+    if (!s->open || s->cancelled) return;
+    s->expired = s->deadline <= now && s->deadline <= s->grace_end;
+    s->cancelled = s->expired || s->grace_end <= now;
+}
+
+void age(struct run *run)
+{
+    for (int i = 0; i < run->program->scopes; i++) age_one(&run->scope[i]);
+    for (int i = 0; i < run->program->tasks; i++) age_one(&run->task[i].resort);
 }
 
 void move_deadline(struct scope *s, int64_t timeout)
@@ -113,9 +132,8 @@ static bool expects_more(const struct run *run, const struct scope *g)
     bool any = g->group->promised > 0;
     for (int i = 0; i < run->program->tasks; i++) {
         const struct task *t = &run->task[i];
-        const bool spawns =
-            t->wait.op == OP_spawn || t->wait.op == OP_daemon || t->wait.op == OP_light;
-        if (t->wait.active && spawns && &run->scope[t->wait.object] == g)
+        const bool spawns = op_info[t->wait.op].flags & TASK && t->wait.op != OP_start;
+        if (t->wait.active && spawns && t->wait.object == (int)(g - run->scope))
             any |= hk__task_find(hk__here.sched, t->tid)->call != NULL;
     }
     return any;
@@ -159,11 +177,11 @@ void group_close_begins(struct run *run, struct scope *g, struct task *t, intptr
 }
 
 /* What the end of a child means for the others. */
-static void judge(struct scope *g, const struct task *t, intptr_t value, bool cancelled)
+static void judge(struct scope *g, const struct task *t, intptr_t value, bool cancelled, bool told)
 {
     const bool stopped = value == -ESHUTDOWN && cause_from(g->owner, g) & STOP;
     if (cancelled && !t->killed) g->cut = true;
-    if (value < 0 && !cancelled && !stopped) {
+    if (value < 0 && !cancelled && !stopped && !told) {
         g->failures++;
         if (g->policy != OP_alone && g->error == 0) g->failed_in_time = !timed_out(g);
         if (g->policy != OP_alone && g->error == 0) g->error = (int)value;
@@ -175,6 +193,19 @@ static void judge(struct scope *g, const struct task *t, intptr_t value, bool ca
     if (g->policy == OP_any && (!cancelled || t->killed)) cancel_scope(g);
 }
 
+/* Without a word. */
+static void start_ends(struct task *t, intptr_t value, bool cancelled)
+{
+    const unsigned cause = cause_of(t->starter);
+    const bool cut = starter_is_cut(t);
+    intptr_t result = value < 0 ? value : -ENOMSG;
+    if (cut && (value >= 0 || cancelled)) {
+        result = refusal_of(cause) < 0 ? refusal_of(cause) : -ECANCELED;
+    }
+    decide(&t->starter->wait, result);
+    starter_lets_go(t);
+}
+
 void task_ends(struct run *run, struct task *t, intptr_t value)
 {
     if (t->ended) {
@@ -182,14 +213,11 @@ void task_ends(struct run *run, struct task *t, intptr_t value)
         return;
     }
     const bool cancelled = value == -ECANCELED && cause_of(t) & (CUT | NO_WAIT);
+    struct task *starter = t->starter;
+    if (starter != NULL) start_ends(t, value, cancelled);
     t->ended = true;
     t->value = value;
-    for (int i = 0; i < run->program->tasks; i++) {
-        struct task *other = &run->task[i];
-        if (other->wait.active && !other->wait.decided && other->wait.op == OP_join &&
-            other->wait.object == t->id)
-            decide(&other->wait, 0);
-    }
+    model_task_ended(run, t);
     locks_break(run, t);
     struct scope *g = t->base;
     if (g == NULL) return;
@@ -197,6 +225,6 @@ void task_ends(struct run *run, struct task *t, intptr_t value)
         g->daemons--;
     else
         g->live--;
-    judge(g, t, value, cancelled);
+    judge(g, t, value, cancelled, starter != NULL);
     group_moves(run, g);
 }

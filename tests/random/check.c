@@ -2,6 +2,7 @@
 /* What is, against what must be: between any two steps. */
 #include "random/random.h"
 
+#include "sched/sched.h"
 #include "support/structure.h"
 
 #include <errno.h>
@@ -16,11 +17,13 @@ static const struct task *needed_by(const struct run *run, const struct task *t)
 {
     const struct wait *w = &t->wait;
     if (!w->active || w->decided || t->ended) return NULL;
-    if (w->op == OP_join) return &run->task[w->object];
+    if (w->op == OP_join || w->op == OP_start) return &run->task[w->object];
+    if (w->op == OP_once) return run->once[w->object].runner;
     if (w->op == OP_lock || (w->op == OP_cwait && w->committed == 1))
         return run->mutex[w->object].owner;
     if (w->op == OP_read || w->op == OP_write) return run->rwlock[w->object].writer;
-    const bool room = w->op == OP_spawn || w->op == OP_daemon || w->op == OP_light;
+    const bool room = op_info[w->op].flags & TASK;
+    if (w->object < 0) return NULL; /* HK_ROOT */
     if (room ? run->scope[w->object].live != 1 : op_info[w->op].theme != GROUPS) return NULL;
     const struct task *only = NULL;
     for (int i = 0; i < run->program->tasks; i++) {
@@ -33,7 +36,7 @@ static const struct task *needed_by(const struct run *run, const struct task *t)
     return only;
 }
 
-static bool waits_for(const struct run *run, const struct task *t, const struct task *who)
+bool waits_for(const struct run *run, const struct task *t, const struct task *who)
 {
     for (int most = MAX_TASKS; t != NULL && t != who && most > 0; most--) t = needed_by(run, t);
     return t == who;
@@ -61,8 +64,10 @@ static void explain(struct run *run, struct task *t)
         decide(w, r);
     } else if (w->op == OP_sleep || w->op == OP_tick || w->op == OP_token) {
         model_settled(run, t);
+    } else if (w->op == OP_put || w->op == OP_get) {
+        bytes_settled(run, t);
     } else if (w->op == OP_select && r >= 0 && r < MAX_ARMS &&
-               t->arm[r].result > 0) { /* a ticker's */
+               (t->arm[r].result > 0 || t->arm[r].result == -EDEADLK)) { /* a tick; an end */
         model_commit(run, t, (int)r);
     } else {
         random_fail("task %d: its %s ended with %ld, but must wait", t->id, op_info[w->op].name,
@@ -88,6 +93,27 @@ static void compare(const struct task *t)
         random_fail("task %d: it sleeps too long", t->id);
 }
 
+/* A task that somebody waits to hear of has no number yet that the model knows, and where it is
+ * killed before it runs, no end. */
+void find_started(struct run *run)
+{
+    const hk_sched *s = hk__here.sched;
+    for (int i = 0; i < run->program->tasks; i++) {
+        struct task *t = &run->task[i];
+        if (!t->is_started || t->ended) continue;
+        if (!t->born) {
+            t->born = true;
+            t->tid = s->map.last;
+            if (t->base != NULL) t->base->live++;
+        }
+        if (!t->runs && hk__task_find(s, t->tid) == NULL) {
+            if (!(cause_of(t) & CUT))
+                random_fail("task %d never ran, but nobody has killed it", t->id);
+            task_ends(run, t, -ECANCELED);
+        }
+    }
+}
+
 void check_all(struct run *run)
 {
     char why[160];
@@ -97,6 +123,7 @@ void check_all(struct run *run)
         struct task *t = &run->task[i];
         if (t->wait.active && t->wait.opaque && is_settled(&t->wait)) explain(run, t);
     }
+    find_started(run);
     locks_look(run);
     for (int others = 0; others < 2; others++) { /* who is gone lets others in */
         for (int i = 0; i < run->program->tasks; i++) {

@@ -15,7 +15,7 @@ struct maker {
 
 static int pick(struct maker *m, int below) { return (int)chance(&m->random, (uint64_t)below); }
 
-static bool is_task(enum op op) { return op == OP_spawn || op == OP_daemon || op == OP_light; }
+static bool is_task(enum op op) { return op_info[op].flags & TASK; }
 
 /* A word of the program's themes, now and then of any; OPS: none that fits. */
 static enum op pick_op(struct maker *m, int depth, bool light)
@@ -53,6 +53,19 @@ static int pick_timeout(struct maker *m, enum op op)
     return kind <= 6 ? -2 : pick_time(m);
 }
 
+/* Kinds 0 to 3 are of channels, 7 to 10 of subscribers. */
+static struct stmt make_arm(struct maker *m, int kind)
+{
+    switch (kind) {
+    case 4: return (struct stmt){ .op = OP_tick, .object = pick(m, 2) };
+    case 5: return (struct stmt){ .op = OP_wait, .object = pick(m, 2) };
+    case 6: return (struct stmt){ .op = OP_join, .object = pick(m, m->program->tasks) };
+    default: break;
+    }
+    if (kind > 6) return (struct stmt){ .op = OP_hear, .object = kind - 7 };
+    return (struct stmt){ .op = pick(m, 2) > 0 ? OP_send : OP_recv, .object = kind };
+}
+
 /* No two arms of a select serve the same end of a channel, or each other. */
 static struct stmt *make_arms(struct maker *m)
 {
@@ -60,18 +73,27 @@ static struct stmt *make_arms(struct maker *m)
     struct stmt *first = NULL;
     unsigned used = 0;
     for (int arms = 1 + pick(m, MAX_ARMS); arms > 0 && p->stmts < MAX_STMTS; arms--) {
-        const int object = pick(m, 5);
-        if (used & 1u << object) continue;
-        used |= 1u << object;
+        const int kind = pick(m, 11);
+        if (used & 1u << kind) continue;
+        used |= 1u << kind;
         struct stmt *s = &p->stmt[p->stmts++];
-        *s = (struct stmt){ .op = object == 4      ? OP_tick
-                                  : pick(m, 2) > 0 ? OP_send
-                                                   : OP_recv,
-                            .object = object == 4 ? pick(m, 2) : object,
-                            .next = first };
+        *s = make_arm(m, kind);
+        s->next = first;
         first = s;
     }
     return first;
+}
+
+/* Somewhere in it it says that it has started; some never do. */
+static void add_word(struct maker *m, struct stmt *s)
+{
+    struct program *p = m->program;
+    struct stmt **at = &s->body;
+    if (pick(m, 4) == 0 || p->stmts == MAX_STMTS) return;
+    for (int n = pick(m, 4); n > 0 && *at != NULL; n--) at = &(*at)->next;
+    struct stmt *word = &p->stmt[p->stmts++];
+    *word = (struct stmt){ .op = OP_started, .next = *at };
+    *at = word;
 }
 
 static void fill_in(struct maker *m, struct stmt *s, int depth)
@@ -84,6 +106,7 @@ static void fill_in(struct maker *m, struct stmt *s, int depth)
     if (flags & TO_SCOPE) s->object = pick(m, p->scopes + 1 < MAX_SCOPES ? p->scopes + 1 : 1);
     if (flags & TO_TASK) s->object = pick(m, p->tasks + 1 < MAX_TASKS ? p->tasks + 1 : 1);
     if (s->op == OP_sleep) s->arg = pick(m, 6) == 0 ? 0 : pick_time(m);
+    if (s->op == OP_put || s->op == OP_get) s->arg = pick_time(m);
     if (s->op == OP_stop) s->arg = pick(m, 3) == 0 ? 0 : pick_time(m);
     if (s->op == OP_rearm) s->arg = pick_timeout(m, s->op);
     if (s->op == OP_select) {
@@ -92,8 +115,11 @@ static void fill_in(struct maker *m, struct stmt *s, int depth)
     } else if (is_task(s->op)) {
         s->object = p->tasks++;
         s->body = make_list(m, depth + 1, s->op == OP_light, 8);
+        if (s->op == OP_start) add_word(m, s);
     } else if (flags & BODY && flags & WAITS) {
         s->limit = pick(m, 8) == 0;
+        s->body = make_list(m, depth + 1, false, 4);
+    } else if (s->op == OP_with) {
         s->body = make_list(m, depth + 1, false, 4);
     } else if (flags & BODY) {
         s->object = p->scopes++;

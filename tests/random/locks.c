@@ -114,6 +114,43 @@ void locks_look(struct run *run)
     }
 }
 
+/* ---- once ---- */
+
+static void run_next(struct once_model *o)
+{
+    o->runner = NULL;
+    if (o->waiters.count == 0) return;
+    o->runner = o->waiters.entry[0].task;
+    line_remove(&o->waiters, o->runner);
+    decide(&o->runner->wait, 1);
+}
+
+static void once_begin(struct once_model *o, struct task *t)
+{
+    if (o->is_done || o->runner == t) {
+        decide(&t->wait, o->is_done ? 0 : -EDEADLK);
+        return;
+    }
+    line_add(&o->waiters, t, -1);
+    if (o->runner == NULL || o->runner->ended) run_next(o);
+}
+
+void locks_once_ends(struct run *run, const struct stmt *s, intptr_t result)
+{
+    struct once_model *o = &run->once[s->object];
+    if (result < 0) {
+        run_next(o);
+        return;
+    }
+    o->is_done = true;
+    o->runner = NULL;
+    while (o->waiters.count > 0) {
+        struct task *t = o->waiters.entry[0].task;
+        line_remove(&o->waiters, t);
+        decide(&t->wait, 0);
+    }
+}
+
 /* ---- all of them ---- */
 
 void locks_begin(struct run *run, struct task *t)
@@ -128,6 +165,8 @@ void locks_begin(struct run *run, struct task *t)
     } else if (w->op == OP_cwait) {
         line_add(&run->condition[w->object].waiters, t, -1);
         pass(m);
+    } else if (w->op == OP_once) {
+        once_begin(&run->once[w->object], t);
     } else {
         rwlock_begin(&run->rwlock[w->object], t);
     }
@@ -159,6 +198,7 @@ void locks_withdraw(struct run *run, struct task *t)
     for (int i = 0; i < 2; i++) {
         line_remove(&run->mutex[i].waiters, t);
         line_remove(&run->rwlock[i].waiters, t);
+        line_remove(&run->once[i].waiters, t);
     }
 }
 
@@ -182,6 +222,7 @@ void locks_break(struct run *run, const struct task *t)
             l->writer = NULL;
             admit(l);
         }
+        if (run->once[i].runner == t && run->once[i].waiters.count > 0) run_next(&run->once[i]);
     }
 }
 
@@ -190,11 +231,15 @@ void locks_check(struct run *run)
     for (int i = 0; i < 2; i++) {
         const struct mutex_model *m = &run->mutex[i];
         const struct rwlock_model *l = &run->rwlock[i];
+        const struct once_model *o = &run->once[i];
         if (m->real.owner.tid != (m->owner != NULL ? m->owner->tid : 0))
             random_fail("mutex %d is held by %ld", i, (long)m->real.owner.tid);
         if (l->real.writer.tid != (l->writer != NULL ? l->writer->tid : 0) ||
             l->real.readers != (uint32_t)l->readers)
             random_fail("rwlock %d is held by %ld and %u readers, not %d", i,
                         (long)l->real.writer.tid, l->real.readers, l->readers);
+        if (o->real.runner.tid != (o->runner != NULL ? o->runner->tid : 0) ||
+            o->real.is_done != o->is_done)
+            random_fail("once %d is run by %ld", i, (long)o->real.runner.tid);
     }
 }

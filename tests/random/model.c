@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-enum { MUST_WAIT = INTPTR_MIN };
-
 void decide(struct wait *w, intptr_t result)
 {
     w->decided = true;
@@ -42,16 +40,18 @@ void model_withdraw(struct run *run, struct task *t)
         line_remove(&run->limiter[i].waiters, t);
     }
     for (int i = 0; i < 3; i++) line_remove(&run->semaphore[i].waiters, t);
+    broadcast_withdraw(run, t);
+    bytes_withdraw(run, t);
 }
 
 /* What the first of a line waits for has happened. */
-static void serve(struct run *run, const struct line *line, intptr_t result, intptr_t item)
+void model_serve(struct run *run, const struct line *line, intptr_t result, intptr_t item)
 {
     const struct entry e = line->entry[0];
     struct wait *w = &e.task->wait;
     model_withdraw(run, e.task);
     if (e.arm < 0) {
-        if (w->op == OP_recv) w->item = item;
+        if (w->op == OP_recv || w->op == OP_hear) w->item = item;
         decide(w, result);
     } else {
         w->committed = e.arm;
@@ -61,9 +61,9 @@ static void serve(struct run *run, const struct line *line, intptr_t result, int
     }
 }
 
-static void serve_all(struct run *run, const struct line *line, intptr_t result)
+void model_serve_all(struct run *run, const struct line *line, intptr_t result)
 {
-    while (line->count > 0) serve(run, line, result, 0);
+    while (line->count > 0) model_serve(run, line, result, 0);
 }
 
 static void begin_in(struct line *line, struct task *t, intptr_t result)
@@ -76,7 +76,7 @@ static void begin_in(struct line *line, struct task *t, intptr_t result)
 
 /* ---- channels ---- */
 
-static intptr_t sent_by(struct entry e)
+intptr_t model_item_of(struct entry e)
 {
     return e.arm < 0 ? e.task->wait.item : e.task->wait.arm_item[e.arm];
 }
@@ -98,7 +98,7 @@ static intptr_t try_send(struct run *run, struct chan_model *c, intptr_t item)
 {
     if (c->closed || c->abandoned) return -EPIPE;
     if (c->receivers.count > 0)
-        serve(run, &c->receivers, 1, item);
+        model_serve(run, &c->receivers, 1, item);
     else if (c->count < c->capacity)
         put(c, item);
     else
@@ -111,14 +111,14 @@ static intptr_t try_recv(struct run *run, struct chan_model *c, intptr_t *ret_it
     if (c->count > 0) {
         *ret_item = take(c);
         if (c->senders.count > 0) {
-            put(c, sent_by(c->senders.entry[0]));
-            serve(run, &c->senders, 0, 0);
+            put(c, model_item_of(c->senders.entry[0]));
+            model_serve(run, &c->senders, 0, 0);
         }
         return 1;
     }
     if (c->senders.count > 0) {
-        *ret_item = sent_by(c->senders.entry[0]);
-        serve(run, &c->senders, 0, 0);
+        *ret_item = model_item_of(c->senders.entry[0]);
+        model_serve(run, &c->senders, 0, 0);
         return 1;
     }
     return c->closed || c->abandoned ? 0 : MUST_WAIT;
@@ -126,14 +126,14 @@ static intptr_t try_recv(struct run *run, struct chan_model *c, intptr_t *ret_it
 
 static void shut(struct run *run, struct chan_model *c, bool abandoned)
 {
-    serve_all(run, &c->senders, -EPIPE);
+    model_serve_all(run, &c->senders, -EPIPE);
     if (!abandoned) {
         c->closed = true;
-        if (c->count == 0) serve_all(run, &c->receivers, 0);
+        if (c->count == 0) model_serve_all(run, &c->receivers, 0);
         return;
     }
     c->abandoned = true;
-    serve_all(run, &c->receivers, 0);
+    model_serve_all(run, &c->receivers, 0);
     run->must_release += c->count;
     c->count = 0;
 }
@@ -195,13 +195,39 @@ static const struct stmt *arm_at(const struct stmt *s, int arm)
     return s;
 }
 
-bool model_arm_ready(struct run *run, const struct stmt *arm)
+/* Whether a wait for its end is over at once. */
+static bool end_is_known(const struct run *run, const struct task *t, const struct task *target)
+{
+    const struct task *u = target;
+    while (u != t && u->wait.active && u->wait.op == OP_join && !u->wait.decided && !u->ended)
+        u = &run->task[u->wait.object];
+    return !target->born || target->ended || u == t;
+}
+
+bool model_arm_ready(struct run *run, const struct task *t, const struct stmt *arm)
 {
     const struct chan_model *c = &run->chan[arm->object % 4];
     const bool shut = c->closed || c->abandoned;
-    if (arm->op == OP_send) return shut || c->receivers.count > 0 || c->count < c->capacity;
-    if (arm->op == OP_recv) return shut || c->senders.count > 0 || c->count > 0;
-    return ticks_now(run, arm->object % 2) > 0;
+    switch (arm->op) {
+    case OP_send: return shut || c->receivers.count > 0 || c->count < c->capacity;
+    case OP_recv: return shut || c->senders.count > 0 || c->count > 0;
+    case OP_wait: return run->event[arm->object].is_set;
+    case OP_hear: return broadcast_is_ready(run, arm->object);
+    case OP_join: return end_is_known(run, t, &run->task[arm->object]);
+    default: return ticks_now(run, arm->object) > 0;
+    }
+}
+
+/* Where an arm waits; NULL: for a time, or a task. */
+static struct line *line_of_arm(struct run *run, const struct stmt *arm)
+{
+    switch (arm->op) {
+    case OP_send: return &run->chan[arm->object].senders;
+    case OP_recv: return &run->chan[arm->object].receivers;
+    case OP_wait: return &run->event[arm->object].waiters;
+    case OP_hear: return &run->listener[arm->object].receivers;
+    default: return NULL;
+    }
 }
 
 static void select_begin(struct run *run, struct task *t)
@@ -211,39 +237,13 @@ static void select_begin(struct run *run, struct task *t)
     w->committed = -1;
     for (const struct stmt *s = w->stmt->body; s != NULL; s = s->next, arm++) {
         w->arm_item[arm] = s->op == OP_send ? t->arm_item[arm] : 0;
-        if (model_arm_ready(run, s)) w->opaque = true;
+        if (model_arm_ready(run, t, s)) w->opaque = true;
     }
     if (w->opaque) return; /* which one it took is seen at the next check, before all else */
     arm = 0;
     for (const struct stmt *s = w->stmt->body; s != NULL; s = s->next, arm++)
-        if (s->op == OP_send)
-            line_add(&run->chan[s->object].senders, t, arm);
-        else if (s->op == OP_recv)
-            line_add(&run->chan[s->object].receivers, t, arm);
+        if (line_of_arm(run, s) != NULL) line_add(line_of_arm(run, s), t, arm);
 }
-
-void model_commit(struct run *run, struct task *t, int arm)
-{
-    struct wait *w = &t->wait;
-    const struct stmt *s = arm_at(w->stmt, arm);
-    if (!model_arm_ready(run, s))
-        random_fail("task %d: select took arm %d, which is not ready", t->id, arm);
-    for (int i = 0; i < arm && w->stmt->arg & HK_IN_ORDER; i++)
-        if (model_arm_ready(run, arm_at(w->stmt, i)))
-            random_fail("task %d: select in order took arm %d, but %d is ready", t->id, arm, i);
-    model_withdraw(run, t);
-    w->opaque = false;
-    w->committed = arm;
-    decide(w, arm);
-    if (s->op == OP_send)
-        w->arm_result = try_send(run, &run->chan[s->object], w->arm_item[arm]);
-    else if (s->op == OP_recv)
-        w->arm_result = try_recv(run, &run->chan[s->object], &w->arm_item[arm]);
-    else
-        take_ticks(run, s->object, w->arm_result = t->arm[arm].result);
-}
-
-/* ---- joins and group waits ---- */
 
 static bool ends_known(const struct task *target)
 {
@@ -251,15 +251,73 @@ static bool ends_known(const struct task *target)
     return g != NULL && g->group != NULL && g->policy != OP_alone; /* until it is left */
 }
 
+/* What the arm that was taken says, by the model. */
+static intptr_t take_arm(struct run *run, struct task *t, const struct stmt *s, int arm)
+{
+    const intptr_t said = t->arm[arm].result;
+    struct task *target = &run->task[s->object % MAX_TASKS];
+    switch (s->op) {
+    case OP_send: return try_send(run, &run->chan[s->object], t->wait.arm_item[arm]);
+    case OP_recv: return try_recv(run, &run->chan[s->object], &t->wait.arm_item[arm]);
+    case OP_wait: return 0;
+    case OP_hear: return broadcast_hear(run, s->object, &t->wait.arm_item[arm]);
+    case OP_join:
+        if (said == -EDEADLK && waits_for(run, target, t)) return said;
+        return target->born && ends_known(target) ? 0 : -ESRCH;
+    default: take_ticks(run, s->object, said); return said;
+    }
+}
+
+void model_commit(struct run *run, struct task *t, int arm)
+{
+    struct wait *w = &t->wait;
+    const struct stmt *s = arm_at(w->stmt, arm);
+    const bool in_ring = s->op == OP_join && t->arm[arm].result == -EDEADLK;
+    if (!in_ring && !model_arm_ready(run, t, s))
+        random_fail("task %d: select took arm %d, which is not ready", t->id, arm);
+    for (int i = 0; i < arm && w->stmt->arg & HK_IN_ORDER; i++)
+        if (model_arm_ready(run, t, arm_at(w->stmt, i)))
+            random_fail("task %d: select in order took arm %d, but %d is ready", t->id, arm, i);
+    model_withdraw(run, t);
+    w->opaque = false;
+    w->committed = arm;
+    decide(w, arm);
+    w->arm_result = take_arm(run, t, s, arm);
+}
+
+/* ---- joins and group waits ---- */
+
 static void join_begin(struct run *run, struct task *t)
 {
-    const struct task *target = &run->task[t->wait.object], *u = target;
-    while (u != t && u->wait.active && u->wait.op == OP_join && !u->wait.decided && !u->ended)
-        u = &run->task[u->wait.object];
+    const struct task *target = &run->task[t->wait.object];
     if (target->ended)
         decide(&t->wait, ends_known(target) ? 0 : -ESRCH);
-    else if (u == t)
+    else if (end_is_known(run, t, target))
         decide(&t->wait, -EDEADLK);
+}
+
+/* The arm of a select that waits for the end of t; -1: none. */
+static int arm_for(const struct wait *w, const struct task *t)
+{
+    int arm = 0;
+    if (!w->active || w->decided || w->opaque || w->op != OP_select) return -1;
+    for (const struct stmt *s = w->stmt->body; s != NULL; s = s->next, arm++)
+        if (s->op == OP_join && s->object == t->id) return arm;
+    return -1;
+}
+
+void model_task_ended(struct run *run, struct task *t)
+{
+    for (int i = 0; i < run->program->tasks; i++) {
+        struct wait *w = &run->task[i].wait;
+        const int arm = arm_for(w, t);
+        if (w->active && !w->decided && w->op == OP_join && w->object == t->id) decide(w, 0);
+        if (arm < 0) continue;
+        model_withdraw(run, &run->task[i]);
+        w->committed = arm;
+        w->arm_result = 0;
+        decide(w, arm);
+    }
 }
 
 static void gwait_begin(struct run *run, struct task *t)
@@ -284,7 +342,7 @@ static void barrier_begin(struct run *run, struct task *t)
         line_add(line, t, -1);
         return;
     }
-    serve_all(run, line, 0);
+    model_serve_all(run, line, 0);
     decide(&t->wait, 1);
 }
 
@@ -313,7 +371,8 @@ void model_begin(struct run *run, struct task *t)
     case OP_select: select_begin(run, t); break;
     case OP_wait: begin_in(&run->event[i].waiters, t, run->event[i].is_set ? 0 : MUST_WAIT); break;
     case OP_await:
-        begin_in(&run->future[i].waiters, t, run->future[i].is_set ? 0 : MUST_WAIT);
+        begin_in(&run->future[i].waiters, t,
+                 run->future[i].is_set ? run->future[i].error : MUST_WAIT);
         break;
     case OP_acquire:
         begin_in(&run->semaphore[i].waiters, t, run->semaphore[i].count > 0 ? 0 : MUST_WAIT);
@@ -328,7 +387,10 @@ void model_begin(struct run *run, struct task *t)
     case OP_lock:
     case OP_read:
     case OP_write:
+    case OP_once:
     case OP_cwait: locks_begin(run, t); break;
+    case OP_tell: begin_in(&run->topic[i].senders, t, broadcast_tell(run, i, w->item)); break;
+    case OP_hear: begin_in(&run->listener[i].receivers, t, broadcast_hear(run, i, &w->item)); break;
     default: timed_begin(run, t);
     }
 }
@@ -341,22 +403,24 @@ void model_act(struct run *run, const struct stmt *s)
     case OP_abandon: shut(run, &run->chan[i], true); break;
     case OP_set:
         run->event[i].is_set = true;
-        serve_all(run, &run->event[i].waiters, 0);
+        model_serve_all(run, &run->event[i].waiters, 0);
         break;
     case OP_clear: run->event[i].is_set = false; break;
     case OP_resolve:
+    case OP_refuse:
         run->future[i].is_set = true;
-        serve_all(run, &run->future[i].waiters, 0);
+        run->future[i].error = s->op == OP_refuse ? -EIO : 0;
+        model_serve_all(run, &run->future[i].waiters, run->future[i].error);
         break;
     case OP_release:
         if (run->semaphore[i].waiters.count > 0)
-            serve(run, &run->semaphore[i].waiters, 0, 0);
+            model_serve(run, &run->semaphore[i].waiters, 0, 0);
         else
             run->semaphore[i].count++;
         break;
     case OP_add: run->waitgroup[i].count++; break;
     case OP_done:
-        if (--run->waitgroup[i].count == 0) serve_all(run, &run->waitgroup[i].waiters, 0);
+        if (--run->waitgroup[i].count == 0) model_serve_all(run, &run->waitgroup[i].waiters, 0);
         break;
     case OP_notify:
     case OP_wake: locks_act(run, s); break;
@@ -397,10 +461,14 @@ void objects_open(struct run *run)
         hk_ticker_open(&run->ticker[i].real, (i + 1) * 3 * UNIT);
         run->ticker[i].opened = hk_now();
     }
+    broadcast_open(run);
+    bytes_open(run);
 }
 
 void objects_close(struct run *run)
 {
+    broadcast_close(run);
+    bytes_close(run);
     for (int i = 0; i < 4; i++) {
         run->must_release += run->chan[i].count;
         hk_chan_destroy(&run->chan[i].real);

@@ -18,6 +18,16 @@ static intptr_t do_list(struct run *run, struct task *t, const struct stmt *s);
 
 /* ---- calls that may wait ---- */
 
+static hk_arm other_arm(struct run *run, const struct stmt *arm, intptr_t *item)
+{
+    switch (arm->op) {
+    case OP_wait: return hk_on_event(&run->event[arm->object].real);
+    case OP_hear: return hk_on_subscriber(&run->listener[arm->object].real, item);
+    case OP_join: return hk_on_exit(run->task[arm->object].tid, NULL);
+    default: return hk_on_tick(&run->ticker[arm->object].real);
+    }
+}
+
 static hk_call *prepare_select(struct run *run, struct task *t, const struct stmt *s)
 {
     int count = 0;
@@ -28,7 +38,7 @@ static hk_call *prepare_select(struct run *run, struct task *t, const struct stm
         else if (arm->op == OP_recv)
             t->arm[count] = hk_on_recv(c->real, &t->arm_item[count]);
         else
-            t->arm[count] = hk_on_tick(&run->ticker[arm->object].real);
+            t->arm[count] = other_arm(run, arm, &t->arm_item[count]);
         t->arm_item[count] = arm->op == OP_send ? ++run->next_item : 0;
     }
     hk_select_prepare(&t->call.select, t->arm, (size_t)count, (unsigned)s->arg);
@@ -44,6 +54,15 @@ static hk_call *prepare(struct run *run, struct task *t, const struct stmt *s)
     case OP_send: hk_chan_send_prepare(&t->call.sync, run->chan[i].real, &t->wait.item); break;
     case OP_recv: hk_chan_recv_prepare(&t->call.sync, run->chan[i].real, &t->item); break;
     case OP_select: return prepare_select(run, t, s);
+    case OP_put:
+    case OP_get: return bytes_prepare(run, t, s);
+    case OP_tell:
+        hk_broadcast_send_prepare(&t->call.sync, run->topic[i].real, &t->wait.item);
+        break;
+    case OP_hear:
+        hk_subscriber_recv_prepare(&t->call.sync, &run->listener[i].real, &t->item);
+        break;
+    case OP_once: hk_once_run_prepare(&t->call.sync, &run->once[i].real); break;
     case OP_tick: hk_ticker_wait_prepare(&t->call.tick, &run->ticker[i].real); break;
     case OP_token: hk_limiter_wait_prepare(&t->call.sync, &run->limiter[i].real); break;
     case OP_wait: hk_event_wait_prepare(&t->call.sync, &run->event[i].real); break;
@@ -72,6 +91,8 @@ static intptr_t direct(struct run *run, struct task *t, const struct stmt *s)
     case OP_yield: return hk_sched_yield();
     case OP_send: return hk_chan_send(run->chan[i].real, &t->wait.item);
     case OP_recv: return hk_chan_recv(run->chan[i].real, &t->item);
+    case OP_tell: return hk_broadcast_send(run->topic[i].real, &t->wait.item);
+    case OP_hear: return hk_subscriber_recv(&run->listener[i].real, &t->item);
     case OP_tick: return hk_ticker_wait(&run->ticker[i].real);
     case OP_token: return hk_limiter_wait(&run->limiter[i].real);
     case OP_wait: return hk_event_wait(&run->event[i].real);
@@ -88,6 +109,15 @@ static intptr_t direct(struct run *run, struct task *t, const struct stmt *s)
     }
 }
 
+/* Whether it has to wait is not for the model to say. */
+static bool only_it_knows(const struct stmt *s)
+{
+    bool joins = s->op == OP_join;
+    for (const struct stmt *arm = s->op == OP_select ? s->body : NULL; arm != NULL; arm = arm->next)
+        joins |= arm->op == OP_join;
+    return joins || s->op == OP_token || s->op == OP_put || s->op == OP_get;
+}
+
 static void begin_wait(struct run *run, struct task *t, const struct stmt *s)
 {
     struct wait *w = &t->wait;
@@ -95,16 +125,17 @@ static void begin_wait(struct run *run, struct task *t, const struct stmt *s)
     const unsigned cause = cause_of(t);
     *w = (struct wait){ .active = true, .op = s->op, .object = s->object, .stmt = s };
     w->due = hk_now() + (int64_t)s->arg * UNIT;
-    if (s->op == OP_send) w->item = ++run->next_item;
+    if (s->op == OP_send || s->op == OP_tell) w->item = ++run->next_item;
     w->call = prepare(run, t, s);
     w->hidden = w->call == NULL;
     const int refusal = refusal_of(cause);
-    if (refusal < 0)
+    if (refusal < 0) {
         decide(w, refusal);
-    else
+        bytes_withdraw(run, t);
+    } else {
         model_begin(run, t);
-    if (w->decided || w->opaque || w->op == OP_token || w->op == OP_join || !(cause & NO_WAIT))
-        return;
+    }
+    if (w->decided || w->opaque || only_it_knows(s) || !(cause & NO_WAIT)) return;
     if (w->op == OP_cwait) {
         locks_cancel(run, t);
         return;
@@ -136,7 +167,7 @@ static void check_result(const struct run *run, const struct task *t, intptr_t r
     } else if (w->decided_at != hk_now()) {
         random_fail("task %d: it hears of the end of its %s %ld ns late", t->id,
                     op_info[w->op].name, (long)(hk_now() - w->decided_at));
-    } else if (w->op == OP_recv && r > 0 && t->item != w->item) {
+    } else if ((w->op == OP_recv || w->op == OP_hear) && r > 0 && t->item != w->item) {
         random_fail("task %d: it received item %ld, not %ld", t->id, (long)t->item, (long)w->item);
     } else if (w->op == OP_select && r >= 0) {
         if (t->arm[r].result != w->arm_result || t->arm_item[r] != w->arm_item[r])
@@ -165,7 +196,10 @@ static bool is_possible(const struct run *run, const struct task *t, const struc
     if (s->op == OP_join || s->op == OP_kill) return run->task[s->object].born;
     if (s->op == OP_gwait || s->op == OP_stop) return run->scope[s->object].group != NULL;
     if (s->op == OP_cancel) return run->scope[s->object].real != NULL;
-    if (s->op == OP_resolve) return !run->future[s->object].is_set;
+    if (s->op == OP_resolve || s->op == OP_refuse) return !run->future[s->object].is_set;
+    if (s->op == OP_subscribe) return !run->listener[s->object].open;
+    if (s->op == OP_leave) return run->listener[s->object].open;
+    if (s->op == OP_put || s->op == OP_get) return bytes_possible(run, s);
     if (s->op == OP_done) return run->waitgroup[s->object].count > 0;
     return true;
 }
@@ -192,6 +226,10 @@ static void do_act(struct run *run, const struct stmt *s)
     case OP_set: hk_event_set(&run->event[i].real); break;
     case OP_clear: hk_event_clear(&run->event[i].real); break;
     case OP_resolve: hk_future_set(&run->future[i].real, &run->future[i]); break;
+    case OP_refuse: hk_future_fail(&run->future[i].real, -EIO); break;
+    case OP_subscribe:
+    case OP_leave:
+    case OP_hush: broadcast_act(run, s); break;
     case OP_release: hk_semaphore_release(&run->semaphore[i].real); break;
     case OP_add: hk_waitgroup_add(&run->waitgroup[i].real, 1); break;
     case OP_done: hk_waitgroup_done(&run->waitgroup[i].real); break;
@@ -244,6 +282,19 @@ static intptr_t do_lock(struct run *run, struct task *t, const struct stmt *s)
     return r;
 }
 
+/* What runs once: its failure is the next one's chance; so is the end of its task. */
+static intptr_t do_once(struct run *run, struct task *t, const struct stmt *s)
+{
+    const intptr_t r = do_wait(run, t, s);
+    if (r != 1) return r;
+    intptr_t result = do_list(run, t, s->body);
+    if (s->limit != 0 && t->id != 0 && !holds_group(t)) return result < 0 ? result : RETURNING;
+    check_all(run);
+    locks_once_ends(run, s, result);
+    hk_once_end(&run->once[s->object].real, (int)result);
+    return result;
+}
+
 /* ---- tasks ---- */
 
 static void *task_body(void *arg);
@@ -258,19 +309,45 @@ static void ended(void *arg)
 static void never_ran(void *arg)
 {
     struct task *t = arg;
-    if (!t->is_light) check_all(the_run); /* one that has ended by now */
+    if (t->is_light)
+        find_started(the_run); /* it has ended by now */
+    else
+        check_all(the_run);
     if (t->born && !t->killed) random_fail("task %d never ran, but nobody has killed it", t->id);
     if (t->born) task_ends(the_run, t, -ECANCELED);
+}
+
+/* Whatever is left of a task of HK_ROOT at the end is cancelled too. */
+static intptr_t do_root(struct run *run, struct task *t)
+{
+    HK_SCOPE(real, LAST_RESORT);
+    open_scope(run, t, &t->resort, LAST_RESORT);
+    const intptr_t r = do_list(run, t, t->stmt->body);
+    check_all(run);
+    t->resort.open = false;
+    t->top = NULL;
+    return hk_scope_close(&real, r);
 }
 
 static void *task_body(void *arg)
 {
     struct task *t = arg;
     hk_at_end(ended, t);
+    check_all(the_run);
     if (t->killed) random_fail("task %d runs, though it was killed before", t->id);
-    const intptr_t r = do_list(the_run, t, t->stmt->body);
+    t->runs = true;
+    const intptr_t r = t->base != NULL ? do_list(the_run, t, t->stmt->body) : do_root(the_run, t);
     if (r < 0) t->value = r;
     return hk_val(t->value);
+}
+
+static const hk_variable variables[2] = { { "first" }, { "second" } };
+
+static void check_values(const struct task *t)
+{
+    for (int i = 0; i < 2; i++)
+        if (hk_variable_get(&variables[i]) != t->values[i])
+            random_fail("task %d: variable %d has another value", t->id, i);
 }
 
 /* One without a stack: a list of calls. */
@@ -287,6 +364,7 @@ static hk_step light_step(hk_coro *co, void *in)
     struct run *run = the_run;
     HK_BEGIN(co);
     for (f->at = f->task->stmt->body; f->at != NULL; f->at = f->at->next) {
+        check_values(f->task);
         if (!is_possible(run, f->task, f->at)) continue;
         if (!(op_info[f->at->op].flags & WAITS)) {
             do_act(run, f->at);
@@ -337,34 +415,83 @@ static struct scope *group_around(const struct task *t)
 static intptr_t do_spawn(struct run *run, struct task *parent, const struct stmt *s)
 {
     struct task *t = &run->task[s->object];
-    struct scope *g = group_around(parent);
+    struct scope *g = s->op != OP_root ? group_around(parent) : NULL;
     struct wait *w = &parent->wait;
+    if (g == NULL && s->op == OP_light) return 0; /* nothing would end it */
     check_all(run);
     *t = (struct task){ .id = s->object, .stmt = s, .base = g };
+    memcpy(t->values, parent->values, sizeof t->values);
     t->is_daemon = s->op == OP_daemon;
     t->is_light = s->op == OP_light;
     *w = (struct wait){ .active = true, .hidden = true, .op = s->op, .stmt = s };
-    w->object = (int)(g - run->scope);
-    const hk_tid tid = make_task(t, g->group);
+    w->object = g != NULL ? (int)(g - run->scope) : -1;
+    const hk_tid tid = make_task(t, g != NULL ? g->group : HK_ROOT);
     w->active = false;
     if (tid > 0) {
         t->tid = tid;
         t->born = true;
-        if (t->is_daemon)
+        if (g != NULL && t->is_daemon)
             g->daemons++;
-        else
+        else if (g != NULL)
             g->live++;
     }
     check_all(run);
     const unsigned cause = cause_of(parent);
-    if (tid < 0 && !(tid == -ECANCELED && g->limit > 0 && cause & (CUT | NO_WAIT)) &&
+    if (tid < 0 && g == NULL) random_fail("task %d: a spawn fails with %ld", parent->id, (long)tid);
+    if (tid < 0 && g != NULL && !(tid == -ECANCELED && g->limit > 0 && cause & (CUT | NO_WAIT)) &&
         !(tid == -ESHUTDOWN && g->limit > 0 && refusal_of(cause) == tid) &&
         !(tid == -EPIPE && !g->open))
         random_fail("task %d: a spawn fails with %ld", parent->id, (long)tid);
     return tid == -ECANCELED || tid == -ESHUTDOWN ? tid : 0;
 }
 
+/* Waits for the word of a new task. */
+static intptr_t do_start(struct run *run, struct task *parent, const struct stmt *s)
+{
+    struct task *t = &run->task[s->object];
+    struct scope *g = group_around(parent);
+    struct wait *w = &parent->wait;
+    void *word = NULL;
+    if (g != NULL && (g->limit > 0 || !g->open)) return 0;
+    check_all(run);
+    const int refusal = refusal_of(cause_of(parent));
+    *t = (struct task){ .id = s->object, .stmt = s, .base = g, .is_started = true };
+    memcpy(t->values, parent->values, sizeof t->values);
+    *w = (struct wait){ .active = true, .hidden = true, .op = s->op, .object = t->id, .stmt = s };
+    t->killed = refusal < 0;
+    if (refusal < 0)
+        decide(w, refusal);
+    else
+        t->starter = parent;
+    const intptr_t r = hk_spawn_started(g != NULL ? g->group : HK_ROOT, task_body, t, &word);
+    if (r > 0 && word != t) random_fail("task %d: it heard another word", parent->id);
+    return end_wait(run, parent, r);
+}
+
+static void do_started(struct run *run, struct task *t)
+{
+    check_all(run);
+    const int must = t->starter != NULL ? 0 : t->said ? -EALREADY : -EPERM;
+    if (t->starter != NULL) {
+        t->said = true;
+        decide(&t->starter->wait, t->tid);
+        starter_lets_go(t);
+    }
+    const int r = hk_task_started(t);
+    if (r != must) random_fail("task %d: its word is answered with %d, not %d", t->id, r, must);
+}
+
 /* ---- blocks ---- */
+
+static intptr_t do_with(struct run *run, struct task *t, const struct stmt *s)
+{
+    const void *const before = t->values[s->object];
+    HK_WITH(binding, &variables[s->object], (void *)(uintptr_t)s);
+    t->values[s->object] = s;
+    const intptr_t r = do_list(run, t, s->body);
+    t->values[s->object] = before;
+    return r;
+}
 
 static int64_t timeout_of(const struct stmt *s)
 {
@@ -464,6 +591,8 @@ static intptr_t do_exit(struct task *t)
 
 static intptr_t do_stmt(struct run *run, struct task *t, const struct stmt *s)
 {
+    check_values(t);
+    if (s->op == OP_once) return do_once(run, t, s);
     if (op_info[s->op].flags & WAITS && op_info[s->op].flags & BODY && s->op != OP_select)
         return do_lock(run, t, s);
     if (op_info[s->op].flags & WAITS) return do_wait(run, t, s);
@@ -480,9 +609,13 @@ static intptr_t do_stmt(struct run *run, struct task *t, const struct stmt *s)
     case OP_alone: return do_group(run, t, s);
     case OP_spawn:
     case OP_daemon:
+    case OP_root:
     case OP_light: return do_spawn(run, t, s);
+    case OP_start: return do_start(run, t, s);
+    case OP_started: do_started(run, t); return 0;
+    case OP_with: return do_with(run, t, s);
     case OP_rearm:
-        if (t->top == NULL || t->top->is_group) return 0;
+        if (t->top == NULL || t->top->is_group || t->top == &t->resort) return 0;
         if (t->top->shield && s->arg == -2) return 0; /* nothing else would end it */
         check_all(run);
         move_deadline(t->top, timeout_of(s));
@@ -516,6 +649,13 @@ static hk_sched *here(void) { return hk__here.sched; }
 
 static void ignore_failure(const hk_failure *failure) { (void)failure; }
 
+static bool all_have_ended(const struct run *run)
+{
+    for (int i = 1; i < run->program->tasks; i++)
+        if (run->task[i].born && !run->task[i].ended) return false;
+    return true;
+}
+
 void *play(void *arg)
 {
     struct run *run = arg;
@@ -528,10 +668,15 @@ void *play(void *arg)
     *t = (struct task){ .born = true, .tid = hk_task_self() };
     objects_open(run);
     do_group(run, t, &body);
+    HK_SCOPE(end, HK_FOREVER);
+    hk_scope_shield(&end, true);
+    for (check_all(run); !run->failed && !all_have_ended(run); check_all(run))
+        hk_sleep(LAST_RESORT / 10);
     if (!run->failed) {
         t->ended = true;
         check_at_end(run);
     }
     objects_close(run);
+    hk_scope_close(&end, 0);
     return hk_val(run->failed ? -EPROTO : 0);
 }

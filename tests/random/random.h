@@ -16,10 +16,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- programs ---- */
 
-enum theme { FLOW, SCOPES, GROUPS, TASKS, CHANNELS, EVENTS, COUNTS, TIMES, LOCKS, THEMES };
+enum theme {
+    FLOW,
+    SCOPES,
+    GROUPS,
+    TASKS,
+    CHANNELS,
+    EVENTS,
+    COUNTS,
+    TIMES,
+    LOCKS,
+    BROADCASTS,
+    VALUES,
+    BYTES,
+    THEMES
+};
 
 /* name, theme, objects of its kind, flags */
 #define RANDOM_OPS(X) \
@@ -39,9 +54,12 @@ enum theme { FLOW, SCOPES, GROUPS, TASKS, CHANNELS, EVENTS, COUNTS, TIMES, LOCKS
     X(alone, GROUPS, 0, BODY | ARG) \
     X(stop, GROUPS, 0, TO_SCOPE | ARG) \
     X(gwait, GROUPS, 0, WAITS | TO_SCOPE) \
-    X(spawn, FLOW, 0, BODY) \
-    X(daemon, TASKS, 0, BODY) \
-    X(light, TASKS, 0, BODY) \
+    X(spawn, FLOW, 0, BODY | TASK) \
+    X(daemon, TASKS, 0, BODY | TASK) \
+    X(light, TASKS, 0, BODY | TASK) \
+    X(root, TASKS, 0, BODY | TASK) \
+    X(start, TASKS, 0, BODY | TASK) \
+    X(started, TASKS, 0, 0) \
     X(kill, TASKS, 0, TO_TASK | LIGHT) \
     X(join, TASKS, 0, WAITS | TO_TASK | LIGHT) \
     X(send, CHANNELS, 4, WAITS | LIGHT) \
@@ -55,6 +73,7 @@ enum theme { FLOW, SCOPES, GROUPS, TASKS, CHANNELS, EVENTS, COUNTS, TIMES, LOCKS
     X(clear, EVENTS, 2, LIGHT) \
     X(wait, EVENTS, 2, WAITS | LIGHT) \
     X(resolve, EVENTS, 2, LIGHT) \
+    X(refuse, EVENTS, 2, LIGHT | RARE) \
     X(await, EVENTS, 2, WAITS | LIGHT) \
     X(acquire, COUNTS, 3, WAITS | LIGHT) \
     X(release, COUNTS, 3, LIGHT) \
@@ -67,7 +86,16 @@ enum theme { FLOW, SCOPES, GROUPS, TASKS, CHANNELS, EVENTS, COUNTS, TIMES, LOCKS
     X(write, LOCKS, 2, WAITS | BODY) \
     X(cwait, LOCKS, 2, WAITS) \
     X(notify, LOCKS, 2, LIGHT) \
-    X(wake, LOCKS, 2, LIGHT)
+    X(wake, LOCKS, 2, LIGHT) \
+    X(once, LOCKS, 2, WAITS | BODY) \
+    X(tell, BROADCASTS, 2, WAITS | LIGHT) \
+    X(hear, BROADCASTS, 4, WAITS | LIGHT) \
+    X(subscribe, BROADCASTS, 4, LIGHT) \
+    X(leave, BROADCASTS, 4, LIGHT) \
+    X(hush, BROADCASTS, 2, LIGHT | RARE) \
+    X(with, VALUES, 2, BODY) \
+    X(put, BYTES, 2, WAITS | LIGHT | ARG) \
+    X(get, BYTES, 2, WAITS | LIGHT | ARG)
 
 enum op {
 #define X(name, ...) OP_##name,
@@ -76,7 +104,16 @@ enum op {
         OPS
 };
 
-enum { WAITS = 1, BODY = 2, LIGHT = 4, ARG = 8, TO_SCOPE = 16, TO_TASK = 32, RARE = 64 };
+enum {
+    WAITS = 1,
+    BODY = 2,
+    LIGHT = 4,
+    ARG = 8,
+    TO_SCOPE = 16,
+    TO_TASK = 32,
+    RARE = 64,
+    TASK = 128
+};
 
 struct op_info {
     const char *name;
@@ -107,6 +144,7 @@ void generate(struct program *p, uint64_t seed);
 bool parse(struct program *p, const char *text);
 void format_stmt(const struct stmt *s, char *buf, size_t size); /* without its body */
 void print_program(const struct program *p);
+void print_in_a_line(const struct program *p);
 
 /* ---- a program that runs ---- */
 
@@ -157,6 +195,7 @@ union call {
     hk_tick_call tick;
     hk_select_call select;
     hk_condition_call condition;
+    hk_io_call io;
 };
 
 struct task {
@@ -164,8 +203,13 @@ struct task {
     const struct stmt *stmt;
     hk_tid tid;
     struct scope *base, *top; /* the group it is in, its innermost scope */
-    bool born, ended, killed, is_daemon, is_light;
-    intptr_t value; /* that it ends with */
+    bool born, runs, ended, killed, is_daemon, is_light;
+    bool is_started;       /* by hk_spawn_started */
+    bool said;             /* that it has started */
+    struct task *starter;  /* that waits for its word; NULL: nobody does */
+    struct scope resort;   /* around all of a task of HK_ROOT */
+    intptr_t value;        /* that it ends with */
+    const void *values[2]; /* of the context variables, where it is now */
     struct wait wait;
     union call call;
     intptr_t item; /* that is received */
@@ -210,6 +254,41 @@ struct rwlock_model {
     struct line waiters;
 };
 
+struct once_model {
+    hk_once real;
+    struct task *runner; /* it may have ended */
+    bool is_done;
+    struct line waiters;
+};
+
+typedef HK_BROADCAST(intptr_t) item_broadcast;
+typedef HK_SUBSCRIBER(intptr_t) item_subscriber;
+
+struct topic {
+    item_broadcast real;
+    int capacity;
+    bool closed;
+    int next; /* the number of the item that is sent next */
+    intptr_t item[4];
+    struct line senders;
+};
+
+/* Number i is of topic i % 2. */
+struct listener {
+    item_subscriber real;
+    bool open;
+    int since; /* the youngest is served first */
+    int at;    /* the number of the item that comes next */
+    struct line receivers;
+};
+
+/* Each byte is the number of those before it. */
+struct pipe_model {
+    int fds[2];
+    int written, read;
+    struct task *writer, *reader; /* that are at it; one at a time */
+};
+
 struct run {
     const struct program *program;
     uint64_t seed, random;
@@ -230,6 +309,7 @@ struct run {
     struct {
         hk_future real;
         bool is_set;
+        int error;
         struct line waiters;
     } future[2];
     struct {
@@ -261,6 +341,11 @@ struct run {
         hk_condition real;
         struct line waiters; /* with the mutex of that number */
     } condition[2];
+    struct once_model once[2];
+    struct topic topic[2];
+    struct listener listener[4];
+    int subscriptions;
+    struct pipe_model pipe[2];
 };
 
 /* One at a time, since the scheduler's callbacks have no room for an argument. */
@@ -280,6 +365,7 @@ void open_scope(struct run *run, struct task *t, struct scope *s, int64_t timeou
 void move_deadline(struct scope *s, int64_t timeout);
 intptr_t scope_result(const struct scope *s, intptr_t result);
 void group_close_begins(struct run *run, struct scope *g, struct task *t, intptr_t result);
+void starter_lets_go(struct task *t); /* it has said its word */
 void task_ends(struct run *run, struct task *t, intptr_t value);
 
 /* model.c: an operation begins, which may decide it, and others. */
@@ -289,17 +375,40 @@ void model_begin(struct run *run, struct task *t);
 void model_act(struct run *run, const struct stmt *s);       /* one that never waits */
 void model_withdraw(struct run *run, struct task *t);        /* it is cancelled */
 void model_commit(struct run *run, struct task *t, int arm); /* the arm that a select took */
-bool model_arm_ready(struct run *run, const struct stmt *arm);
-void model_settled(struct run *run, struct task *t); /* in its own time: sleep, tick, token */
+bool model_arm_ready(struct run *run, const struct task *t, const struct stmt *arm);
+void model_serve(struct run *run, const struct line *line, intptr_t result, intptr_t item);
+void model_serve_all(struct run *run, const struct line *line, intptr_t result);
+intptr_t model_item_of(struct entry e);                 /* that a sender sends */
+void model_task_ended(struct run *run, struct task *t); /* for who waits for that */
+void model_settled(struct run *run, struct task *t);    /* in its own time: sleep, tick, token */
 void decide(struct wait *w, intptr_t result);
 void line_add(struct line *line, struct task *t, int arm);
 void line_remove(struct line *line, const struct task *t);
+
+/* broadcast.c. What an operation comes to, or MUST_WAIT. */
+enum { MUST_WAIT = INTPTR_MIN };
+intptr_t broadcast_tell(struct run *run, int i, intptr_t item);
+intptr_t broadcast_hear(struct run *run, int i, intptr_t *ret_item);
+bool broadcast_is_ready(const struct run *run, int i);
+void broadcast_act(struct run *run, const struct stmt *s);
+void broadcast_withdraw(struct run *run, const struct task *t);
+void broadcast_open(struct run *run);
+void broadcast_close(struct run *run);
+
+/* bytes.c */
+hk_call *bytes_prepare(struct run *run, struct task *t, const struct stmt *s);
+bool bytes_possible(const struct run *run, const struct stmt *s);
+void bytes_settled(struct run *run, struct task *t);
+void bytes_withdraw(struct run *run, const struct task *t);
+void bytes_open(struct run *run);
+void bytes_close(struct run *run);
 
 /* locks.c */
 void locks_begin(struct run *run, struct task *t);
 void locks_cancel(struct run *run, struct task *t); /* a wait for a condition, at its beginning */
 void locks_act(struct run *run, const struct stmt *s);
 void locks_unlock(struct run *run, const struct stmt *s);
+void locks_once_ends(struct run *run, const struct stmt *s, intptr_t result);
 void locks_withdraw(struct run *run, struct task *t);
 void locks_admit(struct run *run); /* whoever waits behind those that were withdrawn */
 void locks_break(struct run *run, const struct task *t);
@@ -308,18 +417,23 @@ void locks_check(struct run *run);
 
 /* check.c */
 void check_all(struct run *run);
+void find_started(struct run *run);
+bool waits_for(const struct run *run, const struct task *t, const struct task *who);
 void check_at_end(struct run *run);
 
 /* play.c: the main task of one run. */
 void *play(void *run);
 
 /* run.c. Policies by seed: first come first served, random, PCT. */
+extern const char *program_name; /* of the command that runs it again */
+extern const char *program_text; /* NULL: it is one from a seed */
+bool run_program(const struct program *p, uint64_t seed, bool traced);
 bool run_seed(uint64_t seed, bool traced);
 /* A program under every schedule with that many preemptions: how many there were; 0: it failed. */
 uint64_t run_every_schedule(const char *text, int preemptions);
 /* schedules.c: small programs, one for each that can go wrong. Likewise. */
 uint64_t run_schedules(int preemptions);
-/* Seeds from first on; stops at one that fails. */
+/* shrink.c: seeds from first on; stops at one that fails, and says a smaller program that does. */
 bool run_seeds(uint64_t first, uint64_t count);
 
 #endif

@@ -9,7 +9,7 @@
 
 struct run *the_run;
 
-static const char *const program_name = "build/tests/hocket_random";
+const char *program_name = "build/tests/hocket_random";
 
 uint64_t chance(uint64_t *state, uint64_t below)
 {
@@ -19,15 +19,18 @@ uint64_t chance(uint64_t *state, uint64_t below)
     return ((x ^ (x >> 31)) >> 32) * below >> 32;
 }
 
-static const char *searched; /* the program of an exhaustive run; NULL: it is one from a seed */
+const char *program_text;
 
 /* A search finds the same again, at once. */
 static void say_again(uint64_t seed)
 {
-    if (searched == NULL)
+    if (program_text == NULL)
         fprintf(stderr, "again: %s --seed %llu\n", program_name, (unsigned long long)seed);
+    else if (seed != 0)
+        fprintf(stderr, "again: %s --schedule %llu --program '%s'\n", program_name,
+                (unsigned long long)seed, program_text);
     else
-        fprintf(stderr, "again: %s --program '%s'\n", program_name, searched);
+        fprintf(stderr, "again: %s --program '%s'\n", program_name, program_text);
 }
 
 void random_fail(const char *format, ...)
@@ -75,25 +78,23 @@ static void trace_line(void *arg, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
-bool run_seed(uint64_t seed, bool traced)
+bool run_program(const struct program *p, uint64_t seed, bool traced)
 {
     static const hk_sim_policy policies[4] = { HK_SIM_RANDOM, HK_SIM_PCT, HK_SIM_RANDOM,
                                                HK_SIM_FIFO };
-    static struct program program;
     hk_sim_result result;
-    generate(&program, seed);
     hk_sim_options options = { .seed = seed,
                                .policy = policies[seed % 4],
                                .turns = 100 * 1000,
                                .trace = traced ? trace_line : NULL };
-    return play_once(fresh(&program, seed), &options, &result) == 0;
+    return play_once(fresh(p, seed), &options, &result) == 0;
 }
 
-bool run_seeds(uint64_t first, uint64_t count)
+bool run_seed(uint64_t seed, bool traced)
 {
-    for (uint64_t n = 0; n < count; n++)
-        if (!run_seed(first + n, false)) return false;
-    return true;
+    static struct program program;
+    generate(&program, seed);
+    return run_program(&program, seed, traced);
 }
 
 /* Each run begins as the first did. */
@@ -109,12 +110,12 @@ uint64_t run_every_schedule(const char *text, int preemptions)
     hk_sim_result result;
     if (!parse(&program, text)) return 0;
     fresh(&program, 0);
-    searched = text;
+    program_text = text;
     hk_sim_options options = { .policy = HK_SIM_EXHAUSTIVE,
                                .preemptions = preemptions,
                                .turns = 10 * 1000 };
     int r = hk_sim_run(play_anew, &program, &options, &result);
-    searched = NULL;
+    program_text = NULL;
     if (r < 0 && !the_run->failed) fprintf(stderr, "%s: %s\n", text, result.report);
     return r < 0 ? 0 : result.schedules;
 }

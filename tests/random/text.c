@@ -44,6 +44,23 @@ static void print_list(const struct stmt *s, int depth)
 
 void print_program(const struct program *p) { print_list(p->main, 1); }
 
+static void print_rest(const struct stmt *s)
+{
+    char text[64];
+    for (; s != NULL; s = s->next) {
+        format_stmt(s, text, sizeof text);
+        fprintf(stderr, "%s", text);
+        if (s->body != NULL) {
+            fprintf(stderr, "{ ");
+            print_rest(s->body);
+            fprintf(stderr, " }");
+        }
+        if (s->next != NULL) fprintf(stderr, " ");
+    }
+}
+
+void print_in_a_line(const struct program *p) { print_rest(p->main); }
+
 /* ---- reading ---- */
 
 struct reader {
@@ -90,7 +107,7 @@ static bool info_is_scope(enum op op) { return op_info[op].theme <= GROUPS && op
 static void count_numbers(struct program *p, const struct stmt *s)
 {
     const unsigned flags = op_info[s->op].flags;
-    const bool task = s->op == OP_spawn || s->op == OP_daemon || s->op == OP_light;
+    const bool task = flags & TASK;
     if (task && s->object >= p->tasks) p->tasks = s->object + 1;
     if (flags & BODY && !task && info_is_scope(s->op) && s->object >= p->scopes)
         p->scopes = s->object + 1;
