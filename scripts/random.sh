@@ -4,7 +4,8 @@
 # schedule of the small ones with more preemptions than `make test` allows; all of it with clang's
 # address and undefined behaviour sanitizers, two at a time, no longer than ten minutes. Prints
 # `seeds: N` and `schedules: N`; a seed that fails, crashes or does not end prints its program, the
-# command that runs it again, and that of a smaller program that fails too. The last line sums up: `N passed, N failed`.
+# command that runs it again, and that of a smaller program that fails too. The last line sums up:
+# `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
 dir=build-random
 seeds=${SEEDS:-100000}
