@@ -13,6 +13,7 @@ help:
 	@echo "make build     build into $(BUILD)/"
 	@echo "make bench-check  count instructions of the hot paths, compare with bench/counts.txt"
 	@echo "make check     run the checks on the sources alone (ONLY=name)"
+	@echo "make amalgamation  write $(BUILD)/hocket_all.c and hocket.h: all of Hocket in two files"
 	@echo "make format    format the sources"
 	@echo "make install   install (PREFIX=$(PREFIX), DESTDIR=)"
 	@echo "make clean     remove what was built"
@@ -47,6 +48,9 @@ check:
 	@scripts/build.sh $(BUILD)
 	@scripts/check.sh $(ONLY)
 
+amalgamation:
+	@scripts/amalgamate.py $(BUILD)
+
 format:
 	@scripts/format.sh
 
@@ -57,4 +61,5 @@ install: build
 clean:
 	rm -rf build build-*
 
-.PHONY: help build run test test-all bench bench-check bench-peers check format install clean
+.PHONY: help build run test test-all bench bench-check bench-peers check amalgamation format
+.PHONY: install clean

@@ -23,7 +23,7 @@ count() {
 
 names=("$@")
 [ $# -gt 0 ] || names=(
-    layers rooms style docs headers must_not_compile symbols listings calls mutants)
+    layers rooms style docs headers must_not_compile symbols listings calls mutants amalgamation)
 for name in "${names[@]}"; do
     count "$name (self-test)" "scripts/check_$name.py" --self-test
     count "$name" "scripts/check_$name.py"
