@@ -140,7 +140,8 @@ extern "C" {
 
 typedef struct hk_coro_options {
     const char *name; /* shown in reports; borrowed. NULL: "coroutine" or the task's function */
-    /* Bytes, guard page included; 0: 64 KiB. Rounded up to a power of two, at least 16 KiB. */
+    /* Bytes, guard page included; 0: 64 KiB. Rounded up to a power of two, at least 16 KiB, or,
+     * where it is unguarded, 2 KiB. */
     size_t stack;
     /* Bytes; not 0: *arg is copied to the top of the new stack, and the body gets the copy. */
     size_t arg_size;
@@ -153,6 +154,11 @@ typedef struct hk_coro_options {
     /* Of a task in a group: the close does not wait for it, but cancels it when all others have
      * ended. */
     bool daemon;
+    /* For very many that need very little: a stack below 16 KiB is as small as that, with no guard
+     * page, close to others in large pages. Who overflows it writes into another's stack; that is
+     * noticed when it ends, and aborts with a sentence. hk_fail with a text needs 4 KiB by
+     * itself. */
+    bool unguarded;
     uint64_t reserved[3];
 } hk_coro_options;
 

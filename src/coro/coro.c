@@ -109,8 +109,13 @@ void hk__coro_clear(hk_coro *co)
         free(co->why);
         co->why = NULL;
     }
-    if (HK__UNLIKELY(co->leaf != NULL && ((hk__stackful *)co)->owns_name))
-        free((char *)(uintptr_t)co->name);
+    if (co->leaf == NULL) return;
+    const hk__stackful *s = (const hk__stackful *)co;
+    if (HK__UNLIKELY(hk__stack_overflowed(s)))
+        hk__misuse("stack overflow in %s '%s' (%u KiB, unguarded): give it more with "
+                   "hk_coro_options.stack",
+                   co->tid != 0 ? "task" : "coroutine", hk__coro_name(co), s->size / 1024);
+    if (HK__UNLIKELY(s->owns_name)) free((char *)(uintptr_t)co->name);
 }
 
 /* Answers the calls of a coroutine that nobody serves, until it yields or ends. */
@@ -125,7 +130,7 @@ hk_coro *hk_coro_create(hk_entry *fn, void *arg, const hk_coro_options *options)
     static const hk_coro_options defaults;
     if (options == NULL) options = &defaults;
     if (fn == NULL) hk__misuse("hk_coro_create without a function");
-    hk__stackful *s = hk__stack_get(options->stack);
+    hk__stackful *s = hk__stack_get(options->stack, options->unguarded);
     if (s == NULL || !hk__coro_arm(s, fn, arg, options, end_plain)) {
         if (s != NULL) hk__stack_put(s);
         if (options->arg_release != NULL) options->arg_release(arg);

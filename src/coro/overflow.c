@@ -27,7 +27,7 @@ static bool is_overflow(const char *address)
     hk_coro *self = hk__here.self;
     if (!self) return false;
     hk__stackful *owner = hk__stack_owner(self);
-    if (hk__thread_is(&owner->coro)) return false;
+    if (hk__thread_is(&owner->coro) || owner->size < HK__STACK_LEAST) return false;
     return (uintptr_t)address - (uintptr_t)owner->stack < hk__page_size();
 }
 

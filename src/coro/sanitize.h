@@ -33,7 +33,7 @@
 /* A stack without its guard and its owner. */
 static inline char *hk__stack_low(const hk__stackful *owner)
 {
-    return owner->stack + hk__page_size();
+    return owner->stack + hk__stack_guard(owner->size);
 }
 
 static inline size_t hk__stack_room(const hk__stackful *owner)

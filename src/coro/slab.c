@@ -12,7 +12,10 @@
  * come back are bits in its map. Slabs with room are taken from newest-opened first, and a full one
  * that gets a stack back is put in front: so the fullest are filled and the emptiest drain. An
  * empty slab is unmapped, except one of each class, which spares whoever breathes in and out the
- * work. */
+ * work.
+ *
+ * The smallest stacks have no guards, and share pages with others: theirs are to be huge ones, and
+ * their memory goes with their slab, which is one such page. */
 #include "coro/slab.h"
 
 #include <pthread.h>
@@ -54,8 +57,8 @@ static void unlink_slab(struct hk__slab *slab)
 /* Where pages are large, a small stack still has a few besides its guard. */
 static size_t stack_size(unsigned size_class)
 {
-    size_t size = (size_t)16384 << size_class, least = 4 * hk__page_size();
-    return size > least ? size : least;
+    size_t size = (size_t)2048 << size_class, least = 4 * hk__page_size();
+    return size > least || size_class < HK__STACK_GUARDED ? size : least;
 }
 
 static void lock_before_fork(void) { pthread_mutex_lock(&lock); }
@@ -68,12 +71,14 @@ static __attribute__((constructor)) void watch_forks(void)
     pthread_atfork(lock_before_fork, unlock_after_fork, unlock_after_fork);
 }
 
-static char *reserve(size_t bytes)
+/* MAP_STACK by itself rules huge pages out. */
+static char *reserve(size_t bytes, bool dense)
 {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (dense ? 0 : MAP_STACK);
     char *low = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (low == MAP_FAILED) return NULL;
-    madvise(low, bytes, MADV_NOHUGEPAGE); /* refused where there are no huge pages: as good */
+    /* Refused where there are no huge pages: as good. */
+    madvise(low, bytes, dense ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     return low;
 }
 
@@ -81,10 +86,11 @@ static char *reserve(size_t bytes)
 static struct hk__slab *open_slab(unsigned size_class)
 {
     size_t size = stack_size(size_class);
-    size_t count = size > HK__SLAB_SHARED ? 1 : HK__SLAB_BYTES / size;
+    const bool dense = size_class < HK__STACK_GUARDED;
+    size_t count = size > HK__SLAB_SHARED ? 1 : (dense ? HK__SLAB_DENSE : HK__SLAB_BYTES) / size;
     struct hk__slab *slab = calloc(1, sizeof *slab + (count + 63) / 64 * sizeof *slab->free);
     if (!slab) return NULL;
-    while (!(slab->low = reserve(count * size)) && count > 1) count /= 2;
+    while (!(slab->low = reserve(count * size, dense)) && count > 1) count /= 2;
     if (!slab->low) {
         free(slab);
         return NULL;
@@ -122,6 +128,7 @@ static bool install_light_guard(char *stack, size_t page, bool try)
 static bool install_guard(struct hk__slab *slab, char *stack)
 {
     size_t page = hk__page_size();
+    if (slab->size_class < HK__STACK_GUARDED) return true;
     if (!slab->guards_by_protection) {
         if (install_light_guard(stack, page, slab->carved == 0)) return true;
         slab->guards_by_protection = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory for stacks: slabs of equal stacks, each with a guard page below. */
+/* Memory for stacks: slabs of equal stacks, each with a guard page below, except the smallest. */
 #ifndef HK_CORO_SLAB_H
 #define HK_CORO_SLAB_H
 
@@ -8,7 +8,10 @@
 #include <stdint.h>
 
 enum {
-    HK__STACK_CLASSES = 18,            /* 16 KiB << size_class, so up to 2 GiB */
+    HK__STACK_CLASSES = 21, /* 2 KiB << size_class, so up to 2 GiB */
+    HK__STACK_GUARDED = 3,  /* the first class with guards: 16 KiB */
+    HK__STACK_LEAST = 2048 << HK__STACK_GUARDED,
+    HK__SLAB_DENSE = 2 * 1024 * 1024,  /* one of stacks without guards: a huge page */
     HK__SLAB_BYTES = 64 * 1024 * 1024, /* address space reserved at once */
     HK__SLAB_SHARED = 4 * 1024 * 1024  /* larger stacks have a slab of their own */
 };
@@ -33,5 +36,11 @@ void hk__slab_return(struct hk__slab *slab, char *stack);
 
 /* The system's, bytes. */
 size_t hk__page_size(void);
+
+/* What of a stack of that size is no room: the guard page, or the line that is looked at instead. */
+static inline size_t hk__stack_guard(size_t stack_size)
+{
+    return stack_size < HK__STACK_LEAST ? 64 : hk__page_size();
+}
 
 #endif

@@ -11,10 +11,15 @@
  *
  * The owner, the hk__stackful, does not lie at the very top but some cache lines below, more or
  * fewer from stack to stack. Stacks are aligned to powers of two, so without this the busiest lines
- * of all coroutines would share a few sets of the cache. */
+ * of all coroutines would share a few sets of the cache.
+ *
+ * The smallest stacks have no guard but a line of a known pattern at their low end, and cannot give
+ * back their memory by themselves: it goes with that of their neighbours. Where frames are larger
+ * than a compiler meant them to be, there are none of that kind. */
 #include "coro/stack.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -26,7 +31,14 @@
 
 /* A switch among 1500 coroutines takes 8 ns with these colours, 10 with 16 that are a line apart,
  * and 20 with none. */
-enum { LINE = 64, COLOURS = 8, COLOUR_STEP = 3 * LINE };
+enum { LINE = 64, COLOURS = 8, COLOUR_STEP = 3 * LINE, DENSE_COLOURS = 4 };
+static const uint64_t pattern = UINT64_C(0x6b636f6820657261); /* at the end of the smallest */
+
+#if defined(HK__ASAN) || defined(HK__TSAN) || defined(HK_CONTEXT_REFERENCE)
+enum { CLASS_LEAST = HK__STACK_GUARDED };
+#else
+enum { CLASS_LEAST = 0 };
+#endif
 
 enum {
     HOT_MOST = 256,          /* hot stacks of one class and thread, */
@@ -57,21 +69,22 @@ static __thread struct {
     bool end_is_watched, on_valgrind; /* both known once a stack has been put */
 } shelves __attribute__((tls_model("initial-exec")));
 
-static unsigned class_of(size_t size)
+static unsigned class_of(size_t size, bool unguarded)
 {
+    const unsigned least = unguarded ? CLASS_LEAST : HK__STACK_GUARDED;
     if (size == 0) size = HK__STACK_DEFAULT;
-    if (size < HK__STACK_LEAST) size = HK__STACK_LEAST;
-    return (unsigned)(64 - __builtin_clzll(size - 1)) - 14;
+    if (size < (size_t)2048 << least) return least;
+    return (unsigned)(64 - __builtin_clzll(size - 1)) - 11;
 }
 
 static unsigned class_of_place(const struct place *place)
 {
-    return (unsigned)__builtin_ctz(place->owner.size) - 14;
+    return (unsigned)__builtin_ctz(place->owner.size) - 11;
 }
 
 static uint32_t hot_limit(unsigned size_class)
 {
-    uint32_t fit = HOT_BYTES / HK__STACK_LEAST >> size_class;
+    uint32_t fit = HOT_BYTES / 2048 >> size_class;
     return fit >= HOT_MOST ? HOT_MOST : fit + 1;
 }
 
@@ -94,6 +107,13 @@ static struct place *pop(struct place **list)
     return place;
 }
 
+/* How far below the top a stack has its owner. */
+static size_t colour_of(size_t stack_size, size_t index)
+{
+    return stack_size < HK__STACK_LEAST ? index % DENSE_COLOURS * LINE
+                                        : index % COLOURS * COLOUR_STEP;
+}
+
 /* From a slab. */
 static struct place *fetch_cold(unsigned size_class)
 {
@@ -104,11 +124,12 @@ static struct place *fetch_cold(unsigned size_class)
     if (!stack) return NULL;
     size_t index = (size_t)(stack - slab->low) / slab->stack_size;
     struct place *place = (struct place *)(void *)(stack + slab->stack_size) - 1;
-    place = (struct place *)(void *)((char *)place - index % COLOURS * COLOUR_STEP);
+    place = (struct place *)(void *)((char *)place - colour_of(slab->stack_size, index));
     place->owner.stack = stack;
     place->owner.size = (uint32_t)slab->stack_size;
     place->owner.colour = (uint16_t)(stack + slab->stack_size - (char *)(&place->owner + 1));
     place->slab = slab;
+    if (slab->stack_size < HK__STACK_LEAST) memcpy(stack, &pattern, sizeof pattern);
     place->valgrind = VALGRIND_STACK_REGISTER(stack, stack + slab->stack_size);
     return place;
 }
@@ -122,9 +143,9 @@ static __attribute__((noinline)) struct place *fetch(unsigned size_class)
     return pop(&shelf->warm);
 }
 
-hk__stackful *hk__stack_get(size_t size)
+hk__stackful *hk__stack_get(size_t size, bool unguarded)
 {
-    unsigned size_class = class_of(size);
+    unsigned size_class = class_of(size, unguarded);
     if (size_class >= HK__STACK_CLASSES) return NULL;
     struct shelf *shelf = &shelves.of[size_class];
     struct place *place;
@@ -138,6 +159,13 @@ hk__stackful *hk__stack_get(size_t size)
     if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_get(&place->owner);
     hk__sanitize_get(&place->owner);
     return &place->owner;
+}
+
+bool hk__stack_overflowed(const hk__stackful *owner)
+{
+    if (owner->size == 0 || HK__LIKELY(owner->size >= HK__STACK_LEAST))
+        return false; /* 0: a thread's */
+    return memcmp(owner->stack, &pattern, sizeof pattern) != 0;
 }
 
 static __attribute__((noinline)) void put_warm(struct place *place)
@@ -179,16 +207,20 @@ struct batch {
     unsigned count;
 };
 
-/* After this the batch is all that knows of the stack. */
+/* After this the batch is all that knows of the stack; or its slab, where it shares its pages. */
 static void add(struct batch *batch, struct place *place)
 {
-    size_t page = hk__page_size();
+    const size_t guard = hk__stack_guard(place->owner.size);
     hk__sanitize_return(&place->owner);
     if (shelves.on_valgrind) hk__valgrind_return(&place->owner);
     VALGRIND_STACK_DEREGISTER(place->valgrind);
+    if (place->owner.size < HK__STACK_LEAST) {
+        hk__slab_return(place->slab, place->owner.stack);
+        return;
+    }
     struct iovec *memory = &batch->memory[batch->count];
-    memory->iov_base = place->owner.stack + page;
-    memory->iov_len = place->owner.size - page;
+    memory->iov_base = place->owner.stack + guard;
+    memory->iov_len = place->owner.size - guard;
     batch->slab[batch->count++] = place->slab;
 }
 
@@ -219,7 +251,7 @@ bool hk__stack_trim(void)
     struct batch batch;
     struct shelf *shelf = shelves.of;
     batch.count = 0;
-    while (batch.count < TRIM_BATCH && shelves.warm_count > 0) {
+    for (int n = 0; n < TRIM_BATCH && shelves.warm_count > 0; n++) {
         while (!shelf->warm) shelf++;
         shelf->warm_count--;
         shelves.warm_count--;

@@ -81,7 +81,7 @@ hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
     int r = reserve(s);
     hk__stackful *f = NULL;
     if (r == 0) {
-        f = hk__stack_get(options->stack != 0 ? options->stack : s->stack);
+        f = hk__stack_get(options->stack != 0 ? options->stack : s->stack, options->unguarded);
         r = f == NULL ? -ENOMEM : 0;
     }
     if (r == 0 && (!hk__coro_arm(f, fn, arg, options, task_end) || inherit(&f->coro) < 0)) {

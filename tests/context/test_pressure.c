@@ -73,7 +73,7 @@ TEST(nothing_stays_in_a_register, .seconds = 30)
     if (SANITIZED) SKIP("a bare switch tells sanitizers nothing");
     rounds = 100000;
     for (int i = 0; i < 2; i++) {
-        stack[i] = hk__stack_get(0);
+        stack[i] = hk__stack_get(0, false);
         fresh_context(&context[i], stack[i]->stack, (char *)stack[i], bodies[i]);
     }
     hk__switch(&context[2], &context[0], 1, NULL);

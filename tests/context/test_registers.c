@@ -135,7 +135,7 @@ static void run_switching(enum form form, struct state *ret_result)
 {
     hk__stackful *stack[MACHINES];
     for (int i = 0; i < MACHINES; i++) {
-        stack[i] = hk__stack_get(0);
+        stack[i] = hk__stack_get(0, false);
         fresh_context(&world.context[i], stack[i]->stack, (char *)stack[i], machine);
     }
     begin(form);

@@ -11,12 +11,12 @@
 
 static void check_nothing_is_kept(void)
 {
-    CHECK(!hk__stack_get(0));
-    CHECK(!hk__stack_get(128 << 20));
+    CHECK(!hk__stack_get(0, false));
+    CHECK(!hk__stack_get(128 << 20, false));
     long size = memory_kib("VmSize"), maps = memory_maps();
     for (int i = 0; i < 500; i++) {
-        CHECK(!hk__stack_get(0));
-        CHECK(!hk__stack_get(128 << 20));
+        CHECK(!hk__stack_get(0, false));
+        CHECK(!hk__stack_get(128 << 20, false));
     }
     if (!tools_none()) return;
     CHECK_EQ(memory_kib("VmSize"), size);
@@ -53,12 +53,12 @@ TEST(many_guards_by_protection, .seconds = 30)
     int count = 0;
     if (!tools_none()) SKIP("tools make mappings of their own");
     if (!memory_refuse_light_guards(EINVAL)) SKIP("no seccomp here");
-    while (count < 70000 && (owner[count] = hk__stack_get(16384))) count++;
+    while (count < 70000 && (owner[count] = hk__stack_get(16384, false))) count++;
     CHECK(count > 10000);
     for (int i = 0; i < count; i++) *(volatile char *)owner[i] = *(char *)owner[i];
     for (int i = 0; i < count; i++) hk__stack_put(owner[i]);
     while (hk__stack_trim()) continue;
     CHECK(memory_maps() < 20000);
-    hk__stackful *again = hk__stack_get(16384);
+    hk__stackful *again = hk__stack_get(16384, false);
     CHECK(again);
 }

@@ -55,7 +55,7 @@ static hk__stackful *neighbour[8];
 static void fill_neighbours(size_t size)
 {
     for (int i = 0; i < 8; i++) {
-        neighbour[i] = hk__stack_get(size);
+        neighbour[i] = hk__stack_get(size, false);
         char *low = neighbour[i]->stack + hk__page_size();
         memset(low, 0x5a, (size_t)((char *)neighbour[i] - low));
     }

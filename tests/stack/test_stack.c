@@ -51,7 +51,7 @@ TEST(sizes_are_powers_of_two)
         { 5 << 20, 8 << 20 }, { 64 << 20, 64 << 20 }, { 1 << 30, 1 << 30 },
     };
     for (size_t i = 0; i < HK_LEN(cases); i++) {
-        hk__stackful *owner = hk__stack_get(cases[i].wanted);
+        hk__stackful *owner = hk__stack_get(cases[i].wanted, false);
         if (!CHECK(owner)) continue;
         char *low = owner->stack + hk__page_size();
         check_place(owner, cases[i].wanted, cases[i].size);
@@ -64,21 +64,22 @@ TEST(sizes_are_powers_of_two)
 
 TEST(beyond_the_largest_there_is_nothing)
 {
-    CHECK(!hk__stack_get(((size_t)1 << 31) + 1));
-    CHECK(!hk__stack_get((size_t)1 << 40));
-    CHECK(!hk__stack_get(SIZE_MAX));
+    CHECK(!hk__stack_get(((size_t)1 << 31) + 1, false));
+    CHECK(!hk__stack_get((size_t)1 << 40, false));
+    CHECK(!hk__stack_get(SIZE_MAX, false));
 }
 
 TEST(freed_last_is_taken_first)
 {
-    hk__stackful *a = hk__stack_get(0), *b = hk__stack_get(0), *small = hk__stack_get(1);
+    hk__stackful *a = hk__stack_get(0, false), *b = hk__stack_get(0, false),
+                 *small = hk__stack_get(1, false);
     CHECK(a != b);
     hk__stack_put(a);
     hk__stack_put(small);
     hk__stack_put(b);
-    CHECK_EQ(hk__stack_get(0), b);
-    CHECK_EQ(hk__stack_get(0), a);
-    CHECK_EQ(hk__stack_get(1), small);
+    CHECK_EQ(hk__stack_get(0, false), b);
+    CHECK_EQ(hk__stack_get(0, false), a);
+    CHECK_EQ(hk__stack_get(1, false), small);
 }
 
 enum { MANY = 3000 };
@@ -91,7 +92,7 @@ TEST(stacks_do_not_touch, .seconds = 60)
     int many = tools_none() ? MANY : 300;
     size_t page = hk__page_size();
     for (int i = 0; i < many; i++) {
-        owner[i] = hk__stack_get(sizes[i % 4]);
+        owner[i] = hk__stack_get(sizes[i % 4], false);
         if (!CHECK(owner[i])) return;
         char *low = owner[i]->stack + page;
         for (char *p = low; p < (char *)owner[i]; p += sizeof i) memcpy(p, &i, sizeof i);
@@ -113,7 +114,7 @@ TEST(neighbours_have_different_colours)
     hk__stackful *owner[8];
     uint64_t seen = 0;
     for (int i = 0; i < 8; i++) {
-        owner[i] = hk__stack_get(0);
+        owner[i] = hk__stack_get(0, false);
         seen |= UINT64_C(1) << ((uintptr_t)owner[i] / 64 % 64);
     }
     CHECK_EQ(__builtin_popcountll(seen), 8);
@@ -123,14 +124,14 @@ TEST(neighbours_have_different_colours)
 TEST(trim_is_bounded_and_says_what_is_left)
 {
     static hk__stackful *owner[1000];
-    for (int i = 0; i < 1000; i++) owner[i] = hk__stack_get(0);
+    for (int i = 0; i < 1000; i++) owner[i] = hk__stack_get(0, false);
     for (int i = 0; i < 1000; i++) hk__stack_put(owner[i]);
     int calls = 1;
     while (hk__stack_trim()) calls++;
     CHECK(calls > 5 && calls <= 1000 / 16);
     CHECK(!hk__stack_trim());
     for (int i = 0; i < 1000; i++) { /* cold and hot ones alike can be used again */
-        owner[i] = hk__stack_get(0);
+        owner[i] = hk__stack_get(0, false);
         check_place(owner[i], 65536, 65536);
         memset((char *)owner[i] - 3000, 1, 3000);
     }
@@ -142,7 +143,7 @@ TEST(trim_is_bounded_and_says_what_is_left)
 static void *use_stacks(void *arg)
 {
     hk__stackful *owner[400];
-    for (int i = 0; i < 400; i++) owner[i] = hk__stack_get(i % 2 ? 0 : 16384);
+    for (int i = 0; i < 400; i++) owner[i] = hk__stack_get(i % 2 ? 0 : 16384, false);
     for (int i = 0; i < 400; i++) {
         memset((char *)owner[i] - 6000, 1, 6000);
         hk__stack_put(owner[i]);
@@ -235,7 +236,7 @@ static void *take_and_return(void *arg)
 {
     while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
         hk__stackful *owner[4]; /* large ones: each has a slab of its own */
-        for (int i = 0; i < 4; i++) owner[i] = hk__stack_get(8 << 20);
+        for (int i = 0; i < 4; i++) owner[i] = hk__stack_get(8 << 20, false);
         for (int i = 0; i < 4; i++) hk__stack_put(owner[i]);
         while (hk__stack_trim()) continue;
     }
@@ -252,7 +253,7 @@ TEST(a_child_forked_in_the_middle_goes_on, .seconds = 30)
         pid_t child = fork();
         if (child == 0) {
             alarm(5);
-            _exit(hk__stack_get(16 << 20) ? 7 : 1);
+            _exit(hk__stack_get(16 << 20, false) ? 7 : 1);
         }
         waitpid(child, &status, 0);
         CHECK_EQ(status, 7 << 8);
@@ -273,12 +274,12 @@ TEST(without_memory_there_is_null)
     tight.rlim_cur = (rlim_t)memory_kib("VmSize") * 1024 + (48 << 20);
     if (setrlimit(RLIMIT_AS, &tight) < 0) SKIP("no limit of address space here");
     errno = 99;
-    while (count < 4000 && (owner[count] = hk__stack_get(0))) count++;
+    while (count < 4000 && (owner[count] = hk__stack_get(0, false))) count++;
     CHECK_EQ(errno, 99);
     CHECK(count > 500 && count < 800); /* 48 MiB of 64 KiB stacks; most of that, at least */
-    CHECK(!hk__stack_get(0));
+    CHECK(!hk__stack_get(0, false));
     setrlimit(RLIMIT_AS, &was);
-    hk__stackful *more = hk__stack_get(0);
+    hk__stackful *more = hk__stack_get(0, false);
     CHECK(more);
     hk__stack_put(more);
     for (int i = 0; i < count; i++) hk__stack_put(owner[i]);
