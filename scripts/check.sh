@@ -31,6 +31,7 @@ done
 if [ $# = 0 ]; then
     count "transcripts (self-test)" scripts/check_transcripts.py --self-test
     count "examples (self-test)" scripts/check_examples.py --self-test
+    count "bench-peers (self-test)" bench/peers/run.py --self-test
     count "bench_check (self-test)" scripts/bench_check.py --self-test
 fi
 printf '%s' "$skipped"

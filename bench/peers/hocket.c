@@ -92,6 +92,7 @@ static void send_yield(long size, long count)
     sum = drive(generators, size, count);
     peer_end();
     for (long i = 0; i < size; i++) must(hk_coro_destroy(generators[i]), "hk_coro_destroy");
+    free(generators);
     peer_report(count, sum);
 }
 

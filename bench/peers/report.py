@@ -10,6 +10,8 @@ import re
 import subprocess
 
 OURS = "hocket"
+RED, ORANGE, PALE = "#c0392b", "#e67e22", "#9db4c8"
+PEER_COLOURS = [0, 1, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]  # of tab20: no red
 
 
 def is_ours(who):
@@ -17,9 +19,8 @@ def is_ours(who):
 
 
 def number(value):
-    if value >= 1000:
-        return "%.0f" % value
-    return "%.3g" % value if value < 100 else "%.1f" % value
+    digits = 0 if value >= 1000 else 1 if value >= 10 else 2
+    return "%.*f" % (digits, value)
 
 
 def rows_of(results):
@@ -145,7 +146,7 @@ def bars(pyplot, path, name, figures):
               [r["spread"][1] - r["median"] for r in figures]]
     axes.barh([r["who"] for r in figures], values, xerr=errors, ecolor="#555555",
               error_kw={"lw": 1},
-              color=["#c0392b" if is_ours(r["who"]) else "#9db4c8" for r in figures])
+              color=[RED if is_ours(r["who"]) else PALE for r in figures])
     if wide:
         axes.set_xscale("log")
     for at, r in enumerate(figures):
@@ -170,8 +171,9 @@ def lines(pyplot, path, name, results):
     ends = []
     for at, who in enumerate(dict.fromkeys(r["who"] for r in results)):
         points = sorted((r["size"], r["median"]) for r in results if r["who"] == who)
-        style = {"color": "#c0392b" if who == OURS else "#e67e22", "lw": 2.5, "zorder": 5} \
-            if is_ours(who) else {"color": pyplot.cm.tab20(at % 20), "lw": 1.2}
+        colour = pyplot.cm.tab20(PEER_COLOURS[at % len(PEER_COLOURS)])
+        style = {"color": RED if who == OURS else ORANGE, "lw": 2.5, "zorder": 5} \
+            if is_ours(who) else {"color": colour, "lw": 1.2}
         axes.plot(*zip(*points), marker="o", ms=3, label=who, **style)
         ends.append((points[-1][1], who))
     axes.set_xscale("log")

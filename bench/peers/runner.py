@@ -115,7 +115,7 @@ def version(stage, contender):
         out = call(stage, ["sh", "-c", contender.version], 20)
     except Failure:
         return None
-    found = re.search(r"\d+(\.\d+)+|\d+", out)
+    found = re.search(r"\d+(\.\d+)+", out)
     return found.group() if found else out.strip() or None
 
 
@@ -159,7 +159,7 @@ def calibrate(run, row, target_s=TARGET_S, most=10 ** 10):
     while True:
         took = max(run(count)["cpu_ns"] / 1e9, 1e-6)
         if took >= target_s / 5 or count >= most:
-            return whole(row, count * target_s / took) if took < target_s else count
+            return whole(row, count * target_s / took)
         count = whole(row, count * min(10, target_s / took))
 
 
@@ -221,51 +221,75 @@ def greet_http(port):
         raise Failure("it answers %r" % answer[:80])
 
 
-def echo_load(stage, server, port, connections, milliseconds):
-    """Loads an echo server. Returns what its clients saw, and its processor time."""
-    load = start(stage, stage.load_cpu, [os.path.join(stage.build, "bench/peers_load"), str(port),
-                                         str(connections), str(milliseconds)])
-    try:
-        read_line(load, stage.limit, "the load is not ready")
-        before = cpu_us(server)
-        load.stdin.write(b"go\n")
-        load.stdin.flush()
-        read_line(load, stage.limit, "the load is not done")
-        took = cpu_us(server) - before
-        return parse(read_line(load, stage.limit, "the load has not summed up")), took
-    finally:
-        end(load)
+class Server:
+    """A server of a row, which lives through all of its rounds."""
 
+    def __init__(self, stage, contender, row, quick=False):
+        if row.kind == "http" and not shutil.which("wrk"):
+            raise Failure("there is no wrk")
+        self.stage, self.row = stage, row
+        self.process = start(stage, stage.cpu, stage.command(contender) + [row.program])
+        try:
+            line = read_line(self.process, START_S, "it does not listen")
+            self.port = parse(line).get("port", 0)
+            if row.kind == "http":
+                greet_http(self.port)
+            if row.kind == "http" and not quick:
+                self.http_load(1)  # so that all memory was touched before
+        except BaseException:
+            self.end()
+            raise
 
-def http_load(stage, server, port, connections, seconds):
-    """The same for HTTP, with wrk."""
-    command = ["wrk", "-t", "1", "-c", str(connections), "-d", "%ds" % seconds, "--timeout", "30s",
-               "-s", os.path.join(HERE, "wrk.lua"), "http://127.0.0.1:%d/" % port]
-    before = cpu_us(server)
-    answer = parse(call(stage, stage.pinned(stage.load_cpu, command), stage.limit).split("\n")[-2])
-    took = cpu_us(server) - before
-    if answer.get("errors") != 0:
-        raise Failure("%s errors of wrk" % answer.get("errors"))
-    return answer, took
+    def end(self):
+        end(self.process)
 
+    def settle(self):
+        """Waits until it has closed the connections of its load, and lets others work."""
+        for _ in range(100):
+            before = cpu_us(self.process)
+            time.sleep(0.02)
+            if cpu_us(self.process) - before < 1000:
+                return
 
-def serve(stage, contender, row, quick=False):
-    """One round of a server: started, loaded, ended."""
-    if row.kind == "http" and not shutil.which("wrk"):
-        raise Failure("there is no wrk")
-    server = start(stage, stage.cpu, stage.command(contender) + [row.program])
-    try:
-        port = parse(read_line(server, START_S, "it does not listen")).get("port", 0)
-        if row.kind == "http":
-            greet_http(port)
-            answer, took = http_load(stage, server, port, row.size, 1)
+    def echo_load(self, milliseconds):
+        """What the clients saw, and the processor time that the server had meanwhile."""
+        stage = self.stage
+        program = os.path.join(stage.build, "bench/peers_load")
+        load = start(stage, stage.load_cpu,
+                     [program, str(self.port), str(self.row.size), str(milliseconds)])
+        try:
+            read_line(load, stage.limit, "the load is not ready")
+            before = cpu_us(self.process)
+            load.stdin.write(b"go\n")
+            load.stdin.flush()
+            read_line(load, stage.limit, "the load is not done")
+            took = cpu_us(self.process) - before
+            return parse(read_line(load, stage.limit, "the load has not summed up")), took
+        finally:
+            end(load)
+
+    def http_load(self, seconds):
+        """The same for HTTP, with wrk. Here the connections are in it: a hundredth or less."""
+        command = ["wrk", "-t", "1", "-c", str(self.row.size), "-d", "%ds" % seconds,
+                   "--timeout", "30s", "-s", os.path.join(HERE, "wrk.lua"),
+                   "http://127.0.0.1:%d/" % self.port]
+        before = cpu_us(self.process)
+        out = call(self.stage, self.stage.pinned(self.stage.load_cpu, command), self.stage.limit)
+        took = cpu_us(self.process) - before
+        answer = parse(last_words(out))
+        if answer.get("errors") != 0:
+            raise Failure("wrk has seen %s errors" % answer.get("errors"))
+        return answer, took
+
+    def round(self, quick):
+        if self.row.kind == "http":
+            answer, took = self.http_load(1)
         else:
-            answer, took = echo_load(stage, server, port, row.size, 50 if quick else LOAD_MS)
-        if server.poll() is not None:
-            raise Failure("the server has ended with %d" % server.returncode)
-    finally:
-        end(server)
-    if answer.get("requests", 0) < row.size or took <= 0:
-        raise Failure("it has answered %d requests" % answer.get("requests", 0))
-    answer["cpu_us"] = took / answer["requests"]
-    return answer
+            answer, took = self.echo_load(50 if quick else LOAD_MS)
+        if self.process.poll() is not None:
+            raise Failure("the server has ended with %d" % self.process.returncode)
+        self.settle()
+        if answer.get("requests", 0) < self.row.size or took <= 0:
+            raise Failure("it has answered %d requests" % answer.get("requests", 0))
+        answer["cpu_us"] = took / answer["requests"]
+        return answer
