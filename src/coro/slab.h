@@ -37,7 +37,7 @@ void hk__slab_return(struct hk__slab *slab, char *stack);
 /* The system's, bytes. */
 size_t hk__page_size(void);
 
-/* What of a stack of that size is no room: the guard page, or the line that is looked at instead. */
+/* What of a stack of that size is no room: the guard page, or the line that stands for it. */
 static inline size_t hk__stack_guard(size_t stack_size)
 {
     return stack_size < HK__STACK_LEAST ? 64 : hk__page_size();
