@@ -8,9 +8,10 @@
 enum { HK__STACK_DEFAULT = 64 * 1024 };
 
 /* A stack of at least `size` bytes (0: the default), guarded unless it is small and need not be,
- * ready for use, whatever sanitizers think of it cleaned. At its coloured top lies the hk__stackful,
- * whose `stack`, `size` and `colour` are filled in and kept for ever; all else in it is the caller's
- * to set. NULL: no memory. Any thread; the thread's own recently freed ones come first. */
+ * ready for use, whatever sanitizers think of it cleaned. At its coloured top lies the
+ * hk__stackful, whose `stack`, `size` and `colour` are filled in and kept for ever; all else in it
+ * is the caller's to set. NULL: no memory. Any thread; the thread's own recently freed ones come
+ * first. */
 hk__stackful *hk__stack_get(size_t size, bool unguarded);
 
 /* Whether somebody has written below a stack without a guard. */
