@@ -36,8 +36,7 @@ static const char *const programs[] = {
     /* broadcast channels */
     "spawn1{ tell0 tell0 tell0 } spawn2{ hear0 hear0 } spawn3{ kill1 leave0 }",
     "subscribe2 spawn1{ tell0 tell0 } spawn2{ hear0 hear0 } spawn3{ hear2 kill2 leave2 }",
-    "subscribe2 tell0 hear0 spawn1{ tell0 } spawn2{ select0:1{ hear0 hear2 } } spawn3{ kill1 hear0 "
-    "}",
+    "subscribe2 tell0 hear0 spawn1{ tell0 } spawn2{ select0:1{ hear0 hear2 } } spawn3{ hear0 }",
     "spawn1{ tell1 tell1 tell1 hush1 } spawn2{ hear1 hear1 hear1 hear1 } spawn3{ kill2 }",
     /* locks */
     "spawn1{ lock0{ yield } } spawn2{ lock0{ yield } } spawn3{ kill1 lock0{ yield } }",
