@@ -44,6 +44,7 @@ CONTENDERS = [
     c_peer("libuv", "libuv1-dev", "-luv"),
     c_peer("libev", "libev-dev", "-lev"),
     c_peer("state_threads", "libst-dev", "-lst"),
+    c_peer("pth", "libpth-dev", "-lpth"),
     cxx_peer("cpp20", "g++"),
     cxx_peer("asio", "libasio-dev"),
     Contender("nginx", debian("nginx-light"), "", "./nginx.py"),
