@@ -5,9 +5,9 @@
  *
  * Channels here are a ring under a mutex with conditions, as the manual has it; message ports, its
  * own queues, have no capacity, and their waits are events like the conditions'. Threads are
- * started with 16 KiB of stack, and with the default of 64 KiB in the row
- * memory; neither has a guard. Files are read by plain system calls: pth_read asks select first
- * whether a file is ready, which it always is. */
+ * started with 16 KiB of stack, and with the default of 64 KiB in the row memory; neither has a
+ * guard. Files are read by plain system calls: pth_read asks select first whether a file is ready,
+ * which it always is. */
 #include "peer.h"
 
 #include <pth.h>
