@@ -17,7 +17,7 @@ if [ $# = 0 ]; then
     part checks scripts/check.sh
     part transcripts scripts/check_transcripts.py
     part examples scripts/check_examples.py
-    part "bench-peers, ours, tiny" bench/peers/run.py --quick --who hocket,hocket_stackless
+    part "bench-peers, ours, tiny" bench/peers/run.py --quick --who 'hocket*'
 fi
 
 # run_tests TITLE ARGUMENTS...: those that match, where patterns are given.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Ours: tasks with stacks, as a program would write them: groups for what belongs together,
- * channels, locks, the POSIX calls with hk_ before them. All options are the defaults.
+ * channels, locks, the POSIX calls with hk_ before them. All options are the defaults; with --small
+ * before the row, tasks have small stacks without guards, and the rows are those in which what a
+ * task costs is what is measured.
  *
  * The echo server is that of the bench echo, the HTTP server that of the bench http_vs_nginx. */
 #include <hocket.h>
@@ -23,9 +25,13 @@ static void must(int r, const char *what)
     if (r < 0) peer_fail("%s: %s", what, strerror(-r));
 }
 
+static const hk_coro_options small_stacks = { .stack = 2048, .unguarded = true };
+static const hk_coro_options *of_tasks; /* NULL: the defaults */
+
 static void spawn(hk_group *g, hk_entry *fn, void *arg)
 {
-    if (hk_spawn(g, fn, arg) < 0) peer_fail("no memory for a task");
+    hk_tid tid = of_tasks ? hk_spawn_with(g, fn, arg, of_tasks) : hk_spawn(g, fn, arg);
+    if (tid < 0) peer_fail("no memory for a task");
 }
 
 /* A row whose work is done by a task. */
@@ -446,8 +452,19 @@ static struct peer_row rows[] = {
     { NULL, NULL },
 };
 
+static const struct peer_row small_rows[] = {
+    { "yield", yield_in_task },   { "spawn_join", spawn_join_in_task },
+    { "skynet", skynet_in_task }, { "timers", timers_in_task },
+    { "memory", memory_in_task }, { NULL, NULL },
+};
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "--small") == 0) {
+        of_tasks = &small_stacks;
+        argv[1] = argv[0];
+        return peer_main(argc - 1, argv + 1, small_rows);
+    }
     if (access(http_program(), X_OK) != 0) rows[sizeof rows / sizeof *rows - 2].name = NULL;
     return peer_main(argc, argv, rows);
 }

@@ -10,7 +10,8 @@ import re
 import subprocess
 
 OURS = "hocket"
-RED, ORANGE, PALE = "#c0392b", "#e67e22", "#9db4c8"
+RED, PALE = "#c0392b", "#9db4c8"
+OUR_COLOURS = {"hocket": RED, "hocket_small": "#e91e8c", "hocket_stackless": "#e67e22"}
 PEER_COLOURS = [0, 1, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]  # of tab20: no red
 
 
@@ -172,7 +173,7 @@ def lines(pyplot, path, name, results):
     for at, who in enumerate(dict.fromkeys(r["who"] for r in results)):
         points = sorted((r["size"], r["median"]) for r in results if r["who"] == who)
         colour = pyplot.cm.tab20(PEER_COLOURS[at % len(PEER_COLOURS)])
-        style = {"color": RED if who == OURS else ORANGE, "lw": 2.5, "zorder": 5} \
+        style = {"color": OUR_COLOURS.get(who, RED), "lw": 2.5, "zorder": 5} \
             if is_ours(who) else {"color": colour, "lw": 1.2}
         axes.plot(*zip(*points), marker="o", ms=3, label=who, **style)
         ends.append((points[-1][1], who))
