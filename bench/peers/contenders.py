@@ -24,10 +24,11 @@ def debian(package):
 
 def c_peer(name, package, flags="", compiler="gcc -std=gnu11", suffix="c"):
     """One source and one package."""
-    return Contender(
-        name, debian(package),
-        "%s -O2 -Wall -Wextra -o $OUT/%s %s.%s %s" % (compiler, name, name, suffix, flags),
-        "$OUT/" + name)
+    program, source = "$OUT/" + name, "%s.%s" % (name, suffix)
+    is_built = " && ".join("[ %s -nt %s ]" % (program, file)
+                           for file in (source, "peer.h", "contenders.py"))
+    return Contender(name, debian(package), "%s || %s -O2 -Wall -Wextra -o %s %s %s" % (
+        is_built, compiler, program, source, flags), program)
 
 
 def cxx_peer(name, package, flags=""):
