@@ -22,7 +22,8 @@ from runner import Failure
 
 ROUNDS, SWEEP_ROUNDS = 5, 1
 LIMIT_S, SWEEP_LIMIT_S = 60, 20  # for one run
-BUDGET_S = 12       # no further round for a contender that would have had more than this in a row
+SWEEP_TARGET_S = 0.1
+BUDGET_S = 8        # no further round for a contender that would have had more than this in a row
 
 
 class Field:
@@ -93,7 +94,7 @@ def run_once(stage, row, entry, quick):
         return entry.server.round(quick)
     if entry.count is None:
         entry.count = runner.whole(row, 100) if quick and row.step else runner.calibrate(
-            lambda count: runner.work(stage, entry.contender, row, count), row)
+            lambda count: runner.work(stage, entry.contender, row, count), row, stage.target)
     return runner.work(stage, entry.contender, row, entry.count)
 
 
@@ -236,7 +237,8 @@ def main():
     if not wanted or not who:
         print("run.py: no such row, or no such contender (--list)", file=sys.stderr)
         return 2
-    stage = runner.Stage(args.build, SWEEP_LIMIT_S if args.sweep else LIMIT_S)
+    stage = runner.Stage(args.build, SWEEP_LIMIT_S, SWEEP_TARGET_S) if args.sweep \
+        else runner.Stage(args.build, LIMIT_S)
     stage.make_files(rows.FILES, rows.file_value)
     field = Field(stage, who)
     if args.quick:

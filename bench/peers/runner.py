@@ -14,8 +14,8 @@ import subprocess
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TARGET_S = 0.25   # of processor time that one run of work should take
-LOAD_MS = 500     # how long an echo server is loaded in a round
+TARGET_S = 0.2    # of processor time that one run of work should take
+LOAD_MS = 400     # how long an echo server is loaded in a round
 START_S = 30      # a server must listen by then
 CLOCK_OF_PROCESS = 2  # the kernel's number of a process's clock of processor time
 
@@ -27,10 +27,10 @@ class Failure(Exception):
 class Stage:
     """Where all runs: folders, and the processors for who is measured and for the load."""
 
-    def __init__(self, build, limit):
+    def __init__(self, build, limit, target=TARGET_S):
         self.build = os.path.abspath(build)
         self.out = os.path.join(self.build, "peers")
-        self.limit = limit  # seconds for one run
+        self.limit, self.target = limit, target  # seconds: what one run may take, and should
         cpus = sorted(os.sched_getaffinity(0))
         self.cpu, self.load_cpu = cpus[0], cpus[-1]
         self.files = os.path.join(self.out, "files")
@@ -150,7 +150,7 @@ def whole(row, count):
     return max(step, round(count / step) * step)
 
 
-def calibrate(run, row, target_s=TARGET_S, most=10 ** 10):
+def calibrate(run, row, target_s, most=10 ** 10):
     """The count with which run(count) takes about the target. It grows from a small one, tenfold at
     most, until what a run takes can be told from nothing."""
     if row.fixed:

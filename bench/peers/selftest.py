@@ -96,7 +96,7 @@ def calibrated(ns, row, base_ns=0):
     def once(count):
         asked.append(count)
         return {"cpu_ns": base_ns + ns * count}
-    return runner.calibrate(once, row), asked
+    return runner.calibrate(once, row, 0.25), asked
 
 
 def test_calibration():
