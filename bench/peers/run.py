@@ -92,10 +92,20 @@ def run_once(stage, row, entry, quick):
     if row.kind != "work":
         entry.server = entry.server or runner.Server(stage, entry.contender, row, quick)
         return entry.server.round(quick)
+    if quick and row.step:
+        entry.count = runner.whole(row, 100)
     if entry.count is None:
-        entry.count = runner.whole(row, 100) if quick and row.step else runner.calibrate(
-            lambda count: runner.work(stage, entry.contender, row, count), row, stage.target)
-    return runner.work(stage, entry.contender, row, entry.count)
+        tried = {}
+        entry.count = runner.calibrate(
+            lambda count: tried.setdefault(count, run_work(stage, row, entry, count)),
+            row, stage.target)
+        if entry.count in tried:  # so slow that it cannot do less
+            return tried[entry.count]
+    return run_work(stage, row, entry, entry.count)
+
+
+def run_work(stage, row, entry, count):
+    return runner.work(stage, entry.contender, row, count)
 
 
 def race(stage, row, entries, rounds, progress, budget=BUDGET_S, quick=False):

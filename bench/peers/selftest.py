@@ -159,6 +159,15 @@ def test_turns():
         same((results[0]["median"], results[0]["rounds"]), (1000, 3))
 
 
+def test_slow():
+    with stage() as made:
+        entry = run.Entry(fake("slow"))
+        run.run_once(made, rows.work("ring", 1000), entry, False)
+        with open(os.path.join(made.out, "log"), encoding="utf-8") as file:
+            same(file.read(), "slow ring 1000\n")  # and not once more
+        same(entry.count, 1000)
+
+
 def test_median():
     entry = run.Entry(fake("a"))
     entry.answers = [{"cpu_ns": n * 50, "count": 50} for n in (1, 9, 2)]
