@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SCHEDULES = 8, SEED_SECONDS = 10, SHRINK_SECONDS = 8 };
+enum { SCHEDULES = 8, SEED_SECONDS = 30, TRY_SECONDS = 5, SHRINK_SECONDS = 8 };
 
 struct shrinking {
     struct program program;
@@ -33,7 +33,7 @@ static bool fails_with(const struct program *p, uint64_t seed)
     fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(SEED_SECONDS / 2);
+        alarm(TRY_SECONDS);
         if (freopen("/dev/null", "w", stderr) == NULL) _exit(0);
         _exit(run_program(p, seed, false) ? 0 : 1);
     }
