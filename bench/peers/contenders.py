@@ -35,6 +35,24 @@ def cxx_peer(name, package, flags=""):
     return c_peer(name, package, "-DNDEBUG " + flags, "g++ -std=c++20", "cpp")
 
 
+def interpreted(name, version, run):
+    """A source that needs no build."""
+    return Contender(name, version, "", run)
+
+
+# The standard library alone, nothing from a network, what is built for later below $OUT.
+GO = """cd go && CGO_ENABLED=0 GOCACHE=$OUT/go_cache GOPROXY=off \\
+    go build -buildvcs=false -o $OUT/go ."""
+
+# Cargo writes beside the sources, so it gets a copy of them. The distribution's compiler, as the
+# crates are the distribution's, which lie as sources in a folder.
+CARGO = """mkdir -p $OUT/tokio && cp -rp tokio/. $OUT/tokio && cd $OUT/tokio &&
+    CARGO_HOME=$OUT/tokio/home RUSTC=/usr/bin/rustc /usr/bin/cargo build --release --offline \\
+    --config 'source.crates-io.replace-with="debian"' \\
+    --config 'source.debian.directory="/usr/share/cargo/registry"'"""
+
+ERLANG = "erl -noshell -eval 'io:put_chars(erlang:system_info(otp_release)), halt().'"
+
 OURS = "sed -n \"s/^ *version: '\\(.*\\)',/\\1/p\" ../../meson.build"
 
 CONTENDERS = [
@@ -49,5 +67,16 @@ CONTENDERS = [
     c_peer("pth", "libpth-dev", "-lpth"),
     cxx_peer("cpp20", "g++"),
     cxx_peer("asio", "libasio-dev"),
+    Contender("go", "go version", GO, "$OUT/go"),
+    Contender("tokio", "test -x /usr/bin/cargo && " + debian("librust-tokio-dev"), CARGO,
+              "$OUT/tokio/target/release/peer"),
+    Contender("erlang", ERLANG, "mkdir -p $OUT/erlang && erlc -o $OUT/erlang erlang/bench.erl",
+              "erlang/run.sh"),
+    interpreted("lua", "lua5.4 -v", "lua5.4 lua/bench.lua"),
+    interpreted("luajit", "luajit -v", "luajit lua/bench.lua"),
+    interpreted("cpython", "/usr/bin/python3 --version", "python/generators.py"),
+    interpreted("asyncio", "/usr/bin/python3 --version", "python/aio.py"),
+    interpreted("trio", "/usr/bin/python3 -c 'import trio; print(trio.__version__)'",
+                "python/trio_peer.py"),
     Contender("nginx", debian("nginx-light"), "", "./nginx.py"),
 ]

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module hocket/bench/peers/go
+
+go 1.19
