@@ -221,7 +221,8 @@ def parse_arguments():
     add = parser.add_argument
     add("pattern", nargs="*", metavar="PATTERN")
     add("--rounds", type=int, default=0, help="rounds of each row (%d)" % ROUNDS)
-    add("--who", default="", metavar="NAMES", help="these contenders alone: patterns, commas between them")
+    add("--who", default="*", metavar="NAMES",
+        help="these contenders alone: patterns, commas between them")
     add("--sweep", action="store_true", help="the rows that have a size, at all sizes")
     add("--markdown", metavar="FILE", help="write the table as Markdown too")
     add("--build", default=os.environ.get("BUILD", "build"), metavar="DIR",
@@ -238,8 +239,8 @@ def main():
         return selftest.main()
     wanted = [row for row in (rows.sweeps() if args.sweep else rows.ROWS)
               if not args.pattern or any(matches(row, pattern) for pattern in args.pattern)]
-    names = args.who.split(",") if args.who else None
-    who = [c for c in contenders.CONTENDERS if not names or any(fnmatch.fnmatch(c.name, name) for name in names)]
+    who = [c for c in contenders.CONTENDERS
+           if any(fnmatch.fnmatch(c.name, name) for name in args.who.split(","))]
     if args.list:
         print("rows: %s" % " ".join(row.name for row in wanted))
         print("contenders: %s" % " ".join(c.name for c in who))
