@@ -32,6 +32,7 @@ static const char *const programs[] = {
     "spawn1{ barrier1 } spawn2{ barrier1 } spawn3{ barrier1 } spawn4{ kill1 }",
     "spawn1{ await0 } spawn2{ await0 } spawn3{ kill1 resolve0 }",
     "add0 spawn1{ drain0 } spawn2{ drain0 add0 done0 } spawn3{ kill1 done0 }",
+    "add0 spawn1{ drain0 } spawn2{ drain0 } spawn3{ kill1 done0 }",
     "spawn1{ await0 } spawn2{ await0! } spawn3{ kill1 refuse0 }",
     /* broadcast channels */
     "spawn1{ tell0 tell0 tell0 } spawn2{ hear0 hear0 } spawn3{ kill1 leave0 }",
@@ -88,6 +89,7 @@ static const char *const programs[] = {
     "spawn1{ start2{ yield fail } } spawn3{ kill1 join2 }",
     "spawn1{ scope1:1{ start2{ recv0 started } } } spawn3{ send0 cancel1 }",
     "all1{ spawn1{ start2{ shield2:2{ recv0 } started } } } spawn3{ kill2 kill1 }",
+    "all1{ spawn1{ recv0 } spawn2{ start3!{ yield fail } send0 } } spawn4{ kill2 }",
     /* bytes */
     "spawn1{ put0:100 put0:1 } spawn2{ get0:5 get0:100 } spawn3{ kill1 kill2 get0:20 }",
 };

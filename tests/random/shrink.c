@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SCHEDULES = 8, SEED_SECONDS = 30, TRY_SECONDS = 5, SHRINK_SECONDS = 8 };
+enum { SCHEDULES = 8, SEED_SECONDS = 30, TRY_SECONDS = 5, SHRINK_SECONDS = 20 };
 
 struct shrinking {
     struct program program;
