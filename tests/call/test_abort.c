@@ -5,6 +5,7 @@
  * once: abort, then the error. Somebody who cannot: refused, and the completion decides. Somebody
  * who has completed it: the result is reported, and the error is met at the next wait (done XOR
  * cancelled). */
+#include "support/sim.h"
 #include "support/small.h"
 #include "support/steps.h"
 
@@ -262,7 +263,7 @@ static void *kills_many_times(void *arg)
 
 TEST(abort_is_asked_at_most_once)
 {
-    CHECK_EQ(hk_run(kills_many_times, NULL, NULL), 0);
+    CHECK_EQ(sim_once(kills_many_times, NULL), 0);
     CHECK_EQ(keep_aborts, 1);
     CHECK_STR(trace, "kept -ECANCELED then -ECANCELED ");
 }
@@ -278,7 +279,7 @@ static void *ends_while_one_is_parked(void *arg)
 TEST(shutdown_asks_once_and_drops_what_never_comes,
      .prints = "hocket: task 2 'keeps' did not end when it was killed, and is dropped\n")
 {
-    hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(20) });
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(20), .world = sim_world() });
     hk_sched_spawn(s, ends_while_one_is_parked, NULL);
     hk_sched_spawn(s, keeps, NULL);
     hk_sched_hold(s);
@@ -327,7 +328,7 @@ static void *calls_after_its_kill(void *arg)
 
 TEST(a_killed_task_is_refused_before_anything_happens_but_for_what_must_work_in_cleanup)
 {
-    CHECK_EQ(hk_run(calls_after_its_kill, NULL, NULL), 0);
+    CHECK_EQ(sim_once(calls_after_its_kill, NULL), 0);
     CHECK_EQ(handled, 2);
 }
 
@@ -366,7 +367,7 @@ static void *kills_then_completes(void *arg)
 
 TEST(an_exempt_call_may_wait_in_a_killed_task)
 {
-    CHECK_EQ(hk_run(kills_then_completes, NULL, NULL), 0);
+    CHECK_EQ(sim_once(kills_then_completes, NULL), 0);
     CHECK_STR(trace, "cleanup 5 ");
 }
 
@@ -394,7 +395,7 @@ static void *kills_consumer(void *arg)
 
 TEST(a_kill_lets_go_of_the_call_of_the_innermost_generator)
 {
-    CHECK_EQ(hk_run(kills_consumer, NULL, NULL), 0);
+    CHECK_EQ(sim_once(kills_consumer, NULL), 0);
     CHECK_STR(trace, "call -ECANCELED consumer failed ECANCELED ");
     CHECK_EQ(keep_aborts, 1);
 }

@@ -3,6 +3,7 @@
  *
  * The items go to the consumer, the calls to the scheduler: the whole strand is parked, and nothing
  * else need be said. Nobody else can touch its members meanwhile. */
+#include "support/sim.h"
 #include "support/steps.h"
 
 /* 1, 2, 3, with a nap before each. */
@@ -45,7 +46,7 @@ static void *consumer_beside_another(void *arg)
 
 TEST(a_generator_that_sleeps_parks_its_consumer_and_nobody_else)
 {
-    CHECK_EQ(hk_run(consumer_beside_another, NULL, NULL), 0);
+    CHECK_EQ(sim_once(consumer_beside_another, NULL), 0);
     CHECK_STR(trace, "o o o g c1 g c2 g c3 ");
 }
 
@@ -74,9 +75,9 @@ static void *sums_doubled(void *arg)
     return hk_val(sum);
 }
 
-TEST(generators_of_generators_call_from_every_level)
+SIM_TEST(generators_of_generators_call_from_every_level)
 {
-    CHECK_EQ(hk_run(sums_doubled, NULL, NULL), 12);
+    CHECK_EQ(hk_num(sums_doubled(NULL)), 12);
 }
 
 /* ---- one generator, several tasks ---- */
@@ -107,7 +108,7 @@ static void *shares(void *arg)
 /* While a waits inside it, it is running to b; afterwards anybody may have the next item. */
 TEST(a_generator_serves_one_task_at_a_time_and_any_in_turn)
 {
-    CHECK_EQ(hk_run(shares, NULL, NULL), 0);
+    CHECK_EQ(sim_once(shares, NULL), 0);
     CHECK_STR(trace, "b-EALREADY g a1 g m2 ");
 }
 
@@ -133,7 +134,7 @@ static void *lends(void *arg)
 
 TEST(another_task_cannot_touch_a_generator_that_is_parked)
 {
-    CHECK_EQ(hk_run(lends, NULL, NULL), 0);
+    CHECK_EQ(sim_once(lends, NULL), 0);
     CHECK_STR(trace, "g m1 ");
 }
 
@@ -164,7 +165,7 @@ static void *kills_a_strand(void *arg)
     hk_exit how;
     hk_tid tid = hk_spawn(HK_ROOT, outer_frames, NULL);
     (void)arg;
-    CHECK_EQ(hk_sched_yield(), 0);
+    CHECK_EQ(hk_sleep(1), 0);
     CHECK_EQ(hk_task_kill(tid), 1);
     CHECK_EQ(hk_task_kill(tid), 1);
     CHECK_EQ(hk_task_wait(tid, &how), 0);
@@ -173,9 +174,10 @@ static void *kills_a_strand(void *arg)
     return NULL;
 }
 
-TEST(a_kill_reaches_the_innermost_call_and_unwinds_outwards)
+SIM_TEST(a_kill_reaches_the_innermost_call_and_unwinds_outwards)
 {
-    CHECK_EQ(hk_run(kills_a_strand, NULL, NULL), 0);
+    trace_clear();
+    kills_a_strand(NULL);
     CHECK_STR(trace, "g-ECANCELED inner failed ECANCELED outer failed ECANCELED ");
 }
 
@@ -195,16 +197,17 @@ static void *kills_one_that_swallows(void *arg)
     hk_exit how;
     hk_tid tid = hk_spawn(HK_ROOT, swallows, NULL);
     (void)arg;
-    hk_sched_yield();
+    CHECK_EQ(hk_sleep(1), 0);
     CHECK_EQ(hk_task_kill(tid), 1);
     CHECK_EQ(hk_task_wait(tid, &how), 0);
     CHECK(how.how == HK_END_RETURNED && how.value == hk_val(7)); /* it ended as it liked */
     return NULL;
 }
 
-TEST(a_killed_task_cannot_wait_in_any_generator)
+SIM_TEST(a_killed_task_cannot_wait_in_any_generator)
 {
-    CHECK_EQ(hk_run(kills_one_that_swallows, NULL, NULL), 0);
+    trace_clear();
+    kills_one_that_swallows(NULL);
     CHECK_STR(trace, "g-ECANCELED g-ECANCELED ");
 }
 
@@ -234,7 +237,7 @@ static void *closes_slow_one(void *arg)
 
 TEST(close_waits_while_the_cleanup_calls_and_others_run)
 {
-    CHECK_EQ(hk_run(closes_slow_one, NULL, NULL), 0);
+    CHECK_EQ(sim_once(closes_slow_one, NULL), 0);
     CHECK_STR(trace, "[ o o o 0 ] closed ");
 }
 
@@ -262,7 +265,7 @@ static void *consumes_both_ways(void *arg)
 
 TEST(giving_up_the_processor_is_right_inside_a_generator)
 {
-    CHECK_EQ(hk_run(consumes_both_ways, NULL, NULL), 0);
+    CHECK_EQ(sim_once(consumes_both_ways, NULL), 0);
     CHECK_STR(trace, "o 0 o 1 o 2 ");
 }
 
@@ -296,6 +299,6 @@ static void *asks_its_generators(void *arg)
 
 TEST(a_generator_of_either_kind_runs_as_its_consumers_task)
 {
-    CHECK_EQ(hk_run(asks_its_generators, NULL, NULL), 0);
+    CHECK_EQ(sim_once(asks_its_generators, NULL), 0);
     CHECK_NUMBER(hk_task_self(), "-EPERM");
 }

@@ -4,10 +4,10 @@
  * What a driver does not know it hands up. Waiting: hk_trap, and the driver is parked until the
  * answer is there. Not waiting: call->done and hk_call_start; then it can go on with other children
  * meanwhile, and is told when the call has its result. That is how schedulers nest. */
+#include "support/sim.h"
 #include "support/steps.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static const hk_coro_options driven = { .driven = true };
 
@@ -41,9 +41,10 @@ static void *serves_price(void *arg)
     return step.value;
 }
 
-TEST(a_driver_serves_what_it_knows_and_hands_up_the_rest)
+SIM_TEST(a_driver_serves_what_it_knows_and_hands_up_the_rest)
 {
-    CHECK_EQ(hk_run(serves_price, shops, NULL), 9);
+    trace_clear();
+    CHECK_EQ(hk_num(serves_price(shops)), 9);
     CHECK_STR(trace, "slept 0 ");
 }
 
@@ -59,16 +60,17 @@ static void *serves_nothing_of_it(void *arg)
     return step.value;
 }
 
-TEST(calls_climb_through_two_drivers)
+SIM_TEST(calls_climb_through_two_drivers)
 {
-    CHECK_EQ(hk_run(serves_nothing_of_it, shops, NULL), 9);
+    trace_clear();
+    CHECK_EQ(hk_num(serves_nothing_of_it(shops)), 9);
     CHECK_STR(trace, "add_one sleep slept 0 ");
 }
 
 static void *kills_soon(void *arg)
 {
     hk_exit how;
-    CHECK_EQ(hk_sched_yield(), 0);
+    CHECK_EQ(hk_sleep(1), 0);
     CHECK_EQ(hk_task_kill(hk_num(arg)), 1);
     CHECK_EQ(hk_task_wait(hk_num(arg), &how), 0);
     CHECK_EQ(how.how, HK_END_CANCELLED);
@@ -81,12 +83,13 @@ static void *spawns_and_kills(void *arg)
     return kills_soon(hk_val(tid));
 }
 
-TEST(a_kill_comes_down_as_the_answer_of_the_call_that_was_handed_up)
+SIM_TEST(a_kill_comes_down_as_the_answer_of_the_call_that_was_handed_up)
 {
-    CHECK_EQ(hk_run(spawns_and_kills, serves_price, NULL), 0);
+    trace_clear();
+    spawns_and_kills(serves_price);
     CHECK_STR(trace, "slept -ECANCELED ");
     trace_clear();
-    CHECK_EQ(hk_run(spawns_and_kills, serves_nothing_of_it, NULL), 0);
+    spawns_and_kills(serves_nothing_of_it);
     CHECK_STR(trace, "add_one sleep slept -ECANCELED ");
 }
 
@@ -105,7 +108,7 @@ static void *lies(void *arg)
 
 TEST(a_driver_may_answer_otherwise_than_was_answered)
 {
-    CHECK_EQ(hk_run(lies, shops, NULL), 0);
+    CHECK_EQ(sim_once(lies, shops), 0);
     CHECK_STR(trace, "slept -EIO ");
 }
 
@@ -124,7 +127,7 @@ static void *gives_up(void *arg)
 
 TEST(a_driver_may_leave_in_the_middle)
 {
-    CHECK_EQ(hk_run(gives_up, shops, NULL), 0);
+    CHECK_EQ(sim_once(gives_up, shops), 0);
     CHECK_STR(trace, "slept -ECANCELED ");
 }
 
@@ -174,7 +177,7 @@ static void *spawns_driver_and_meddler(void *arg)
 
 TEST(others_cannot_touch_a_child_whose_driver_waits_for_it)
 {
-    CHECK_EQ(hk_run(spawns_driver_and_meddler, NULL, NULL), 0);
+    CHECK_EQ(sim_once(spawns_driver_and_meddler, NULL), 0);
     CHECK_STR(trace, "meddler child 0 driver ");
 }
 
@@ -300,9 +303,12 @@ static void *two_sleepers(void *arg)
 }
 
 /* One after the other it would be 60 and then 40. */
-TEST(two_children_of_an_inner_scheduler_sleep_at_the_same_time)
+SIM_TEST(two_children_of_an_inner_scheduler_sleep_at_the_same_time)
 {
-    CHECK_EQ(hk_run(two_sleepers, NULL, NULL), 0);
+    const int64_t begun = hk_now();
+    trace_clear();
+    two_sleepers(NULL);
+    CHECK_EQ(hk_now() - begun, HK_MS(60));
     CHECK_STR(trace, "40 60 ");
 }
 
@@ -335,7 +341,7 @@ static void open_gate(int i)
 
 static void *two_inner_schedulers(void *arg)
 {
-    for (int i = 0; i < 4; i++) CHECK_EQ(pipe(gates[i]), 0);
+    for (int i = 0; i < 4; i++) CHECK_EQ(hk_pipe(gates[i]), 0);
     hk_tid a = hk_spawn(HK_ROOT, two_at_gates, hk_val(0));
     hk_tid b = hk_spawn(HK_ROOT, two_at_gates, hk_val(2));
     open_gate(1);
@@ -352,7 +358,7 @@ static void *two_inner_schedulers(void *arg)
 
 TEST(two_inner_schedulers_side_by_side)
 {
-    CHECK_EQ(hk_run(two_inner_schedulers, NULL, NULL), 0);
+    CHECK_EQ(sim_once(two_inner_schedulers, NULL), 0);
     CHECK_STR(trace, "1 3 0 end 2 end ");
 }
 
@@ -370,15 +376,18 @@ static void *two_long_sleepers(void *arg)
 static void *kills_it(void *arg)
 {
     hk_tid tid = hk_spawn(HK_ROOT, arg, NULL);
-    hk_sched_yield();
+    CHECK_EQ(hk_sleep(1), 0);
     CHECK_EQ(hk_task_kill(tid), 1);
     CHECK_EQ(hk_task_wait(tid, NULL), 0);
     return NULL;
 }
 
-TEST(a_killed_inner_scheduler_closes_its_children_and_their_calls_are_let_go_of)
+SIM_TEST(a_killed_inner_scheduler_closes_its_children_and_their_calls_are_let_go_of)
 {
-    CHECK_EQ(hk_run(kills_it, two_long_sleepers, NULL), 0); /* and no timer keeps it from ending */
+    const int64_t begun = hk_now();
+    trace_clear();
+    kills_it(two_long_sleepers);
+    CHECK_EQ(hk_now() - begun, 1);
     CHECK_STR(trace, "!100000 !200000 ");
 }
 
@@ -400,7 +409,7 @@ static void *one_keeper(void *arg)
 static void *completes_then_kills(void *arg)
 {
     hk_tid tid = hk_spawn(HK_ROOT, arg, NULL);
-    hk_sched_yield();
+    CHECK_EQ(hk_sleep(1), 0);
     hk_call_complete(kept, 7); /* the inner scheduler knows, but has not run yet */
     CHECK_EQ(hk_task_kill(tid), 1);
     CHECK_EQ(hk_task_wait(tid, NULL), 0);
@@ -408,9 +417,10 @@ static void *completes_then_kills(void *arg)
 }
 
 /* Done beats the cancel at every level: the child gets its 7. */
-TEST(an_answer_that_came_before_the_kill_is_not_lost)
+SIM_TEST(an_answer_that_came_before_the_kill_is_not_lost)
 {
-    CHECK_EQ(hk_run(completes_then_kills, one_keeper, NULL), 0);
+    trace_clear();
+    completes_then_kills(one_keeper);
     CHECK_STR(trace, "kept 7 ");
 }
 
@@ -435,9 +445,11 @@ static void *mixed_children(void *arg)
     return arg;
 }
 
-TEST(an_inner_scheduler_serves_all_kinds_of_calls)
+SIM_TEST(an_inner_scheduler_serves_all_kinds_of_calls)
 {
-    CHECK_EQ(hk_run(mixed_children, NULL, NULL), 0);
+    trace_clear();
+    add_one_handled = 0;
+    mixed_children(NULL);
     CHECK_STR(trace, "1 1 1 1 1 1 1 1 ");
     CHECK_EQ(add_one_handled, 2 * MAX);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hk_at_end: what runs when a coroutine ends, last registered first, once, however it ends. */
+#include "support/sim.h"
 #include "support/steps.h"
 
 static void handler(void *arg) { note("%s ", (const char *)arg); }
@@ -85,15 +86,16 @@ static void *sleeps_with_handlers(void *arg)
 static void *kills(void *arg)
 {
     hk_tid tid = hk_spawn(HK_ROOT, arg, NULL);
-    CHECK_EQ(hk_sched_yield(), 0);
+    CHECK_EQ(hk_sleep(1), 0);
     CHECK_EQ(hk_task_kill(tid), 1);
     CHECK_EQ(hk_task_wait(tid, NULL), 0);
     return NULL;
 }
 
-TEST(handlers_run_after_a_kill)
+SIM_TEST(handlers_run_after_a_kill)
 {
-    CHECK_EQ(hk_run(kills, sleeps_with_handlers, NULL), 0);
+    trace_clear();
+    kills(sleeps_with_handlers);
     CHECK_STR(trace, "-ECANCELED two one ");
 }
 
@@ -118,7 +120,7 @@ static void *waits_for_exit(void *arg)
 
 TEST(handlers_are_all_that_runs_after_task_exit)
 {
-    CHECK_EQ(hk_run(waits_for_exit, NULL, NULL), 0);
+    CHECK_EQ(sim_once(waits_for_exit, NULL), 0);
     CHECK_STR(trace, "two local ");
 }
 
@@ -244,7 +246,7 @@ static void *closes_one_that_calls(void *arg)
 
 TEST(a_handler_may_call_and_a_consumer_does_not_notice)
 {
-    CHECK_EQ(hk_run(closes_one_that_calls, NULL, NULL), 0);
+    CHECK_EQ(sim_once(closes_one_that_calls, NULL), 0);
     CHECK_STR(trace, "6 ");
 }
 

@@ -196,7 +196,7 @@ static void *later_main(void *arg)
 
 TEST(what_completes_after_an_abort_that_comes_later_is_reported_and_the_next_call_cancelled)
 {
-    CHECK_EQ(hk_run(later_main, NULL, NULL), 0);
+    CHECK_EQ(sim_once(later_main, NULL), 0);
 }
 
 static void *try_later(void *arg)
@@ -222,7 +222,7 @@ static void *try_later_main(void *arg)
 
 TEST(where_nothing_may_wait_a_call_is_aborted_as_well_later)
 {
-    CHECK_EQ(hk_run(try_later_main, NULL, NULL), 0);
+    CHECK_EQ(sim_once(try_later_main, NULL), 0);
 }
 
 /* ---- misuse, and no scheduler ---- */
@@ -270,7 +270,7 @@ static void *opens_shared(void *arg)
 
 TEST(a_scope_is_not_closed_by_another_task, .aborts = "'main', which must close it")
 {
-    hk_run(opens_shared, NULL, NULL);
+    sim_once(opens_shared, NULL);
 }
 
 static void *ends_open(void *arg)
@@ -281,5 +281,5 @@ static void *ends_open(void *arg)
 
 TEST(a_task_does_not_end_with_a_scope_open, .aborts = "'main' ends, but the scope it opened at")
 {
-    hk_run(ends_open, NULL, NULL);
+    sim_once(ends_open, NULL);
 }

@@ -189,6 +189,8 @@ static void count_report(const hk_failure *failure)
     reports++;
 }
 
+static hk_run_options reporting = { .unhandled = count_report };
+
 static void *independent_main(void *arg)
 {
     hk_exit how;
@@ -207,7 +209,8 @@ static void *independent_main(void *arg)
 
 TEST(independent_tasks_cancel_nobody_and_failures_nobody_waits_for_are_reported)
 {
-    CHECK_EQ(hk_run(independent_main, NULL, &(hk_run_options){ .unhandled = count_report }), 0);
+    reporting.world = sim_world();
+    CHECK_EQ(hk_run(independent_main, NULL, &reporting), 0);
     CHECK_EQ(reports, 1);
 }
 
@@ -223,7 +226,8 @@ static void *leaves_open(void *arg)
 
 TEST(a_failure_in_the_cleanup_of_a_block_that_was_left_is_reported)
 {
-    CHECK_EQ(hk_run(leaves_open, hk_val(3), &(hk_run_options){ .unhandled = count_report }), 3);
+    reporting.world = sim_world();
+    CHECK_EQ(hk_run(leaves_open, hk_val(3), &reporting), 3);
     CHECK_EQ(reports, 1);
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said at the end of a run of what nobody has ended, and that it is nothing otherwise. */
 #include "support/said.h"
+#include "support/sim.h"
 #include "support/steps.h"
 
 static int run(void *main_task)
 {
-    return hk_run((hk_entry *)(uintptr_t)main_task, NULL, &(hk_run_options){ .grace = HK_MS(10) });
+    return hk_run((hk_entry *)(uintptr_t)main_task, NULL,
+                  &(hk_run_options){ .grace = HK_MS(10), .world = sim_world() });
 }
 
 static int run_entry(hk_entry *main_task) { return said_by(run, (void *)(uintptr_t)main_task); }

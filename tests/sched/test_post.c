@@ -26,7 +26,7 @@ static void *posts(void *arg)
     struct poster *p = arg;
     for (int i = 1; i <= p->count; i++) {
         CHECK_EQ(hk_sched_post(p->sched, arrive, hk_val(i << 2 | p->id)), 0);
-        if (i % 1000 == 0) usleep(100); /* let the loop fall asleep now and then */
+        if (i % 1000 == 0) usleep(100); /* the loop may fall asleep, or not */
     }
     return NULL;
 }
@@ -122,7 +122,7 @@ TEST(posts_race_with_destroy)
         hk_sched *s = hk_sched_create(NULL);
         pthread_t t;
         pthread_create(&t, NULL, post_until_refused, s);
-        usleep(200);
+        usleep(200); /* before the first post, or behind: any moment will do */
         hk_sched_destroy(s);
         void *accepted;
         pthread_join(t, &accepted);
@@ -133,7 +133,7 @@ TEST(posts_race_with_destroy)
 
 static void *releases_later(void *arg)
 {
-    usleep(20000);
+    usleep(20000); /* what the hold must outlast */
     hk_sched_release(arg);
     return NULL;
 }

@@ -2,6 +2,8 @@
 /* Tests in virtual time. */
 #include "support/sim.h"
 
+#include "world/sim.h"
+
 #include <stdlib.h>
 
 static bool fifo;
@@ -48,6 +50,13 @@ uint64_t sim_run_all(void (*body)(void), int preemptions)
     options.preemptions = preemptions > 0 ? preemptions : -1;
     run(body, &options, &result);
     return result.schedules;
+}
+
+const hk_world *sim_world(void)
+{
+    static const hk_world world = { "sim", hk__world_sim };
+    unsetenv("HOCKET_WORLD"); /* each test is a process of its own */
+    return &world;
 }
 
 struct once {
