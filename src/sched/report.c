@@ -112,12 +112,32 @@ void hk__report_stuck(const hk_coro *t)
 
 /* ---- leaks ---- */
 
+void hk__list(struct hk__listed *it, hk_sched *s)
+{
+    if (s == NULL) return;
+    it->sched = s;
+    it->serial = s->serial;
+    it->next = s->channels;
+    if (it->next != NULL) it->next->prev = it;
+    s->channels = it;
+}
+
+void hk__unlist(struct hk__listed *it)
+{
+    if (it->sched == NULL || it->sched->serial != it->serial) return;
+    if (it->next != NULL) it->next->prev = it->prev;
+    if (it->prev != NULL)
+        it->prev->next = it->next;
+    else
+        it->sched->channels = it->next;
+}
+
 void hk__report_leaks(const hk_sched *s)
 {
     enum { SHOWN = 16 };
     unsigned n = 0;
     for (const struct hk__listed *c = s->channels; c != NULL; c = c->next)
-        if (n++ < SHOWN) hk__say("channel '%s' was never destroyed", c->name);
+        if (n++ < SHOWN) hk__say("%s '%s' was never destroyed", c->kind, c->name);
     if (n > SHOWN) hk__say("and %u more channels", n - SHOWN);
     for (int number = 1; number < HK__SIGNALS; number++) {
         const char *name = sigabbrev_np(number);

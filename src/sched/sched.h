@@ -90,8 +90,10 @@ struct hk__signals {
 
 /* What should be ended before its scheduler is. */
 struct hk__listed {
-    const char *name;
+    const char *kind, *name;
     struct hk__listed *next, *prev;
+    hk_sched *sched; /* whose list it is in; NULL: none's */
+    uint64_t serial; /* its: the list of a scheduler that is gone is gone with it */
 };
 
 struct hk__descriptor;
@@ -141,7 +143,7 @@ struct hk_sched {
     struct hk__ends *kept; /* of groups that are closed, but not left */
     struct hk__descriptors descriptors;
     struct hk__operations operations;
-    struct hk__listed *channels; /* open ones, the youngest first; see src/sync/channel.c */
+    struct hk__listed *channels; /* open ones, the youngest first; of any kind */
     uint64_t turn;               /* of select: with which arm it begins */
     uint32_t outside; /* calls parked on something else that the outside world will bring */
     struct hk__signals signals;
@@ -464,6 +466,9 @@ void hk__report_stuck(const hk_coro *task); /* with its stack */
 void hk__report_cycles(const hk_sched *s);  /* cycle.c */
 /* What nobody has closed or destroyed. */
 void hk__report_leaks(const hk_sched *s);
+/* Opened, under this scheduler (NULL: under none, and nobody asks for it); destroyed. */
+void hk__list(struct hk__listed *it, hk_sched *s);
+void hk__unlist(struct hk__listed *it);
 void hk__report_call(const hk_call *call, char *buf, size_t size);
 
 /* loop.c. One pass; where nothing is ready it waits, but not beyond limit (the clock's time; 0: not

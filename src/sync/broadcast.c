@@ -25,7 +25,7 @@ struct hk_broadcast {
     uint32_t subscribers;
     hk__queue senders; /* that wait: then it is full */
     bool closed;
-    const char *name;
+    struct hk__listed open;
 };
 
 static hk_sync_call *call_of(const hk_call *call) { return HK_CONTAINER(call, hk_sync_call, call); }
@@ -170,13 +170,13 @@ int hk__broadcast_send_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_broadcast *b = call_of(call)->object;
     return snprintf(buf, size, "to send on broadcast '%s', whose slowest of %u is %zu behind",
-                    b->name, b->subscribers, (size_t)(b->next - b->oldest));
+                    b->open.name, b->subscribers, (size_t)(b->next - b->oldest));
 }
 
 int hk__subscriber_recv_describe(const hk_call *call, char *buf, size_t size)
 {
     const hk_subscriber *s = call_of(call)->object;
-    return snprintf(buf, size, "to receive from broadcast '%s'", s->of->name);
+    return snprintf(buf, size, "to receive from broadcast '%s'", s->of->open.name);
 }
 
 /* ---- open and shut ---- */
@@ -211,7 +211,9 @@ int hk__broadcast_open(hk_broadcast **ret_b, size_t item_size, size_t capacity, 
     }
     b->size = item_size;
     b->capacity = capacity;
-    b->name = *name == '&' ? name + 1 : name;
+    b->open.kind = "broadcast";
+    b->open.name = *name == '&' ? name + 1 : name;
+    hk__list(&b->open, hk__here.sched);
     *ret_b = b;
     return 0;
 }
@@ -238,6 +240,7 @@ void hk__broadcast_destroy(hk_broadcast **ret_b)
     if (!hk__is_open(b)) return;
     hk__broadcast_close(b);
     for (hk_subscriber *s = b->first; s != NULL; s = s->next) s->of = NULL;
+    hk__unlist(&b->open);
     free(b);
 }
 

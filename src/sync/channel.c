@@ -170,7 +170,6 @@ static int adopt(hk_chan *ch, hk_sched *s)
     if (ch->sched != NULL && ch->sched->serial == ch->serial) return -EPERM;
     ch->sched = s;
     ch->serial = s->serial;
-    ch->listed = false;
     return 0;
 }
 
@@ -247,28 +246,6 @@ int hk__chan_recv_describe(const hk_call *call, char *buf, size_t size)
 
 /* ---- open and shut ---- */
 
-static void enlist(hk_chan *ch, hk_sched *s)
-{
-    ch->sched = s;
-    if (s == NULL) return;
-    ch->serial = s->serial;
-    ch->listed = true;
-    ch->open.next = s->channels;
-    if (ch->open.next != NULL) ch->open.next->prev = &ch->open;
-    s->channels = &ch->open;
-}
-
-/* The list of a scheduler that is gone is gone with it. */
-static void delist(hk_chan *ch)
-{
-    if (!ch->listed || ch->sched->serial != ch->serial) return;
-    if (ch->open.next != NULL) ch->open.next->prev = ch->open.prev;
-    if (ch->open.prev != NULL)
-        ch->open.prev->next = ch->open.next;
-    else
-        ch->sched->channels = ch->open.next;
-}
-
 /* One block: the channel, its items, the places of an ordered one. NULL: there is no memory. */
 static hk_chan *allocate(size_t item_size, size_t capacity, bool ordered)
 {
@@ -310,7 +287,10 @@ int hk__chan_open(hk_chan **ret_ch, size_t item_size, size_t capacity, const cha
     ch->item_release = options->item_release;
     ch->open.name = options->name != NULL ? options->name : *name == '&' ? name + 1 : name;
     if (ordered) hk__ordered_open(ch);
-    enlist(ch, hk__here.sched);
+    ch->open.kind = "channel";
+    ch->sched = hk__here.sched;
+    if (ch->sched != NULL) ch->serial = ch->sched->serial;
+    hk__list(&ch->open, ch->sched);
     *ret_ch = ch;
     return 0;
 }
@@ -351,7 +331,7 @@ void hk__chan_destroy(hk_chan **ret_ch)
     *ret_ch = NULL;
     if (!hk__is_open(ch)) return;
     hk__chan_abandon(ch);
-    delist(ch);
+    hk__unlist(&ch->open);
     free(ch);
 }
 

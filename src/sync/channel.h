@@ -26,7 +26,6 @@ struct hk_chan {
     size_t most;
     bool closed, abandoned;
 
-    bool listed;     /* in its scheduler's list */
     uint64_t serial; /* of its scheduler */
     struct hk__listed open;
     struct hk__place *places; /* of an ordered one, a heap: the first is the smallest */

@@ -45,6 +45,24 @@ TEST(many_channels_that_are_left)
     destroy_channels();
 }
 
+typedef HK_BROADCAST(int) int_broadcast;
+static int_broadcast news, old_news;
+
+static void *leaves_a_broadcast(void *arg)
+{
+    CHECK_EQ(hk_broadcast_open(&old_news, 4), 0);
+    CHECK_EQ(hk_broadcast_open(&news, 4), 0);
+    hk_broadcast_destroy(&old_news);
+    return arg;
+}
+
+TEST(a_broadcast_channel_that_is_left)
+{
+    CHECK_EQ(run_entry(leaves_a_broadcast), 0);
+    CHECK_STR(said, "hocket: broadcast 'news' was never destroyed\n");
+    hk_broadcast_destroy(&news);
+}
+
 static hk_signals open_signals;
 
 static void *leaves_signals(void *arg)
