@@ -157,12 +157,11 @@ HK_API void hk_group_close_prepare(hk_sync_call *close, hk_group *g, intptr_t re
  * Blocks: until then. Cancel: kills the task and waits for its end. Threads: a scheduler's task. */
 HK_API hk_tid hk_spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value);
 #ifndef __cplusplus
-#define hk_spawn_started(g, fn, arg, ret_value) \
-    hk__spawn_started((g), (fn), (arg), (ret_value), #fn)
+#define hk_spawn_started(g, fn, ...) hk__spawn_started((g), (fn), #fn, __VA_ARGS__)
 #endif
 
-HK_API hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value,
-                                const char *name);
+HK_API hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, const char *name, void *arg,
+                                void **ret_value);
 
 /* Says that the calling task has started: for hk_spawn_started.
  *   value: for whoever waits.

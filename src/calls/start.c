@@ -50,10 +50,10 @@ static int why_ended(const hk_wait_call *w)
 
 hk_tid(hk_spawn_started)(hk_group *g, hk_entry *fn, void *arg, void **ret_value)
 {
-    return hk__spawn_started(g, fn, arg, ret_value, NULL);
+    return hk__spawn_started(g, fn, NULL, arg, ret_value);
 }
 
-hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, void *arg, void **ret_value, const char *name)
+hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, const char *name, void *arg, void **ret_value)
 {
     hk_exit end = { .value = NULL };
     hk_wait_call wait = { .tid = hk__spawn(g, fn, arg, name), .ret_exit = &end };

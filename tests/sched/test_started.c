@@ -31,6 +31,29 @@ SIM_TEST(a_starter_gets_what_its_child_says_and_a_second_word_is_refused)
     CHECK(child.ended && child.said == 0);
 }
 
+struct pair {
+    int a, b;
+};
+
+static void *adds(void *arg)
+{
+    const struct pair *pair = arg;
+    hk_task_info list[2];
+    hk_sched_tasks(NULL, list, 2);
+    CHECK_STR(list[1].name, "adds");
+    CHECK_EQ(hk_task_started(hk_val(pair->a + pair->b)), 0);
+    return NULL;
+}
+
+SIM_TEST(an_argument_may_be_a_compound_literal)
+{
+    void *sum = NULL;
+    HK_GROUP(g, NULL);
+    CHECK(hk_spawn_started(&g, adds, &(struct pair){ 3, 4 }, &sum) > 0);
+    CHECK_EQ(hk_num(sum), 7);
+    CHECK_EQ(hk_group_close(&g, 0), 0);
+}
+
 static void *nobody_asked(void *arg)
 {
     child.said = hk_task_started(arg);
