@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams of the simulated world: each arrives whole, in order, or, where its receiver's buffer
- * is full or nobody is there, not at all. Between local sockets the sender is told. */
+ * is full or nobody is there, not at all. Between local sockets the sender is told, and waits for
+ * room where it is connected. */
 #include "world/sim_file.h"
 
 #include <errno.h>
@@ -22,7 +23,10 @@ static int deliver(hk__sim *w, struct hk__sim_datagram *it)
     hk__sim_file *file =
         hk__sim_socket_at(w, HK__SIM_DATAGRAM, (const struct sockaddr *)&it->to.sa, it->to.size);
     if (file == NULL) return -ECONNREFUSED;
-    if (file->datagram_bytes + it->size > HK__SIM_BUFFER) return -ENOBUFS;
+    if (file->datagram_bytes + it->size > HK__SIM_BUFFER) {
+        file->crowded = true;
+        return -EAGAIN;
+    }
     it->next = NULL;
     *file->last_datagram = it;
     file->last_datagram = &it->next;
@@ -34,6 +38,19 @@ static int deliver(hk__sim *w, struct hk__sim_datagram *it)
 static void datagram_arrives(hk__sim *w, struct hk__sim_timed *timed, bool gone)
 {
     if (gone || deliver(w, (struct hk__sim_datagram *)timed) < 0) free(timed);
+}
+
+/* Whoever was held up tries again, whatever it was sending to. */
+static void make_room(hk__sim *w, hk__sim_file *file)
+{
+    if (!file->crowded) return;
+    file->crowded = false;
+    for (size_t i = 0; i < w->file_room; i++) {
+        hk__sim_file *sender = w->files[i];
+        if (sender == NULL || !sender->held_up) continue;
+        sender->held_up = false;
+        hk__sim_file_changed(w, sender, HK__WRITABLE);
+    }
 }
 
 /* Where to, and what. */
@@ -92,8 +109,11 @@ int64_t hk__sim_datagram_send(hk__sim *w, hk__sim_file *file, const hk__direct *
         return (int64_t)load.size;
     }
     r = deliver(w, it);
-    if (r < 0) free(it);
-    return r < 0 ? r : (int64_t)load.size;
+    if (r == 0) return (int64_t)load.size;
+    free(it);
+    if (r == -EAGAIN && load.to != (const struct sockaddr *)&file->peer.sa) return -ENOBUFS;
+    file->held_up = r == -EAGAIN;
+    return r;
 }
 
 /* What does not fit is lost. */
@@ -113,7 +133,6 @@ int64_t hk__sim_datagram_receive(hk__sim *w, hk__sim_file *file, const hk__direc
 {
     struct msghdr *m = d->kind == HK__DIRECT_RECV ? d->message : NULL;
     struct hk__sim_datagram *it = file->datagrams;
-    (void)w;
     if (it == NULL) return -EAGAIN;
     size_t n =
         spread(it, m != NULL ? m->msg_iov : d->vector, m != NULL ? (int)m->msg_iovlen : d->count);
@@ -128,11 +147,13 @@ int64_t hk__sim_datagram_receive(hk__sim *w, hk__sim_file *file, const hk__direc
     if (file->datagrams == NULL) file->last_datagram = &file->datagrams;
     file->datagram_bytes -= it->size;
     free(it);
+    make_room(w, file);
     return (int64_t)n;
 }
 
-void hk__sim_datagram_close(hk__sim_file *file)
+void hk__sim_datagram_close(hk__sim *w, hk__sim_file *file)
 {
+    make_room(w, file);
     while (file->datagrams != NULL) {
         struct hk__sim_datagram *it = file->datagrams;
         file->datagrams = it->next;

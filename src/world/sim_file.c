@@ -45,7 +45,8 @@ unsigned hk__sim_file_state(const hk__sim_file *file)
     switch (file->kind) {
     case HK__SIM_LISTENER: return file->queued > 0 ? HK__READABLE : 0;
     case HK__SIM_CONNECTING: return file->error != 0 ? HK__READABLE | HK__WRITABLE | HK__HANGUP : 0;
-    case HK__SIM_DATAGRAM: return HK__WRITABLE | (file->datagrams != NULL ? HK__READABLE : 0);
+    case HK__SIM_DATAGRAM:
+        return (file->held_up ? 0 : HK__WRITABLE) | (file->datagrams != NULL ? HK__READABLE : 0);
     case HK__SIM_FRESH: return HK__WRITABLE | HK__HANGUP;
     default: return hk__sim_stream_state(file);
     }
@@ -133,7 +134,7 @@ void hk__sim_file_close(hk__sim *w, hk__sim_file *file)
     unwatch(w, file);
     hk__sim_socket_close(w, file);
     hk__sim_stream_close(w, file);
-    hk__sim_datagram_close(file);
+    hk__sim_datagram_close(w, file);
     hk__sim_file_release(file);
 }
 

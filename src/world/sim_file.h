@@ -23,7 +23,7 @@ struct hk__sim_way {
     hk__sim_file *reader, *writer; /* NULL: closed */
     char *bytes;                   /* a ring */
     uint32_t room, head, seen, flying;
-    bool full;   /* the writer found no room */
+    bool full;   /* the writer found no room, or has left none */
     bool ended;  /* the writer has ended it, and the reader can know */
     bool broken; /* nobody will read it, and the writer can know */
     bool reset;  /* the other side does not know the connection any more; to be told once */
@@ -72,6 +72,8 @@ struct hk__sim_file {
     /* Datagrams to be received. */
     struct hk__sim_datagram *datagrams, **last_datagram;
     uint32_t datagram_bytes;
+    bool crowded; /* a local sender found no room here */
+    bool held_up; /* it found none there */
 };
 
 /* sim_file.c */
@@ -111,6 +113,6 @@ void hk__sim_address_give(const struct hk__sim_address *from, struct sockaddr *a
 /* sim_datagram.c */
 int64_t hk__sim_datagram_send(hk__sim *w, hk__sim_file *file, const hk__direct *d);
 int64_t hk__sim_datagram_receive(hk__sim *w, hk__sim_file *file, const hk__direct *d);
-void hk__sim_datagram_close(hk__sim_file *file);
+void hk__sim_datagram_close(hk__sim *w, hk__sim_file *file);
 
 #endif

@@ -198,8 +198,8 @@ int64_t hk__sim_stream_write(hk__sim *w, hk__sim_file *file, const struct iovec 
     for (int i = 0; i < count; i++) wanted += vector[i].iov_len;
     if (wanted == 0) return 0;
     const uint32_t used = out->seen + out->flying, free_now = HK__SIM_BUFFER - used;
-    if (wanted > free_now) {
-        out->full = true;
+    if (wanted >= free_now) {
+        out->full = true; /* to the last byte, too: the call says so (spent) */
         wanted = free_now;
     }
     if (wanted == 0) return -EAGAIN;

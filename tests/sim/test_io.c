@@ -99,6 +99,26 @@ static void *in_a_task(void *arg)
 TEST(a_pipe_of_the_kernel) { CHECK_EQ(hk_run(in_a_task, NULL, NULL), 0); }
 SIM_TEST(a_pipe_of_the_simulation) { pipe_anywhere(); }
 
+static void *empties(void *arg)
+{
+    static char buf[65536];
+    hk_sleep(1); /* the writer waits */
+    CHECK_EQ(hk_read((int)hk_num(arg), buf, sizeof buf), sizeof buf);
+    return NULL;
+}
+
+SIM_TEST(a_pipe_that_was_filled_to_the_last_byte_has_room_again)
+{
+    static char all[65536];
+    CHECK_EQ(hk_pipe(ends), 0);
+    CHECK_EQ(hk_write(ends[1], all, sizeof all), sizeof all);
+    hk_tid tid = hk_spawn(HK_ROOT, empties, hk_val(ends[0]));
+    CHECK_EQ(hk_write(ends[1], "x", 1), 1);
+    hk_task_wait(tid, NULL);
+    hk_close(ends[0]);
+    hk_close(ends[1]);
+}
+
 /* ---- connections ---- */
 
 static int echo(int fd, void *arg)
@@ -255,6 +275,20 @@ SIM_TEST(a_full_queue_is_asked_again)
     hk_close(first);
 }
 
+SIM_TEST(an_accept_makes_room)
+{
+    int listener = hk_net_listen("tcp:127.0.0.1:80", 0);
+    const int64_t begin = hk_now();
+    for (int i = 0; i < 5; i++) {
+        int fd = hk_net_dial("tcp:127.0.0.1:80"), other = hk_accept(listener, NULL, NULL);
+        CHECK(fd >= 0 && other >= 0);
+        hk_close(fd);
+        hk_close(other);
+    }
+    CHECK(hk_now() - begin < HK_MS(1)); /* nobody had to ask again */
+    hk_close(listener);
+}
+
 /* ---- datagrams ---- */
 
 SIM_TEST(datagrams)
@@ -281,6 +315,65 @@ SIM_TEST(datagrams)
     hk_close(c);
     CHECK_EQ(hk_send(d, "local", 5, 0), -ECONNREFUSED);
     hk_close(d);
+}
+
+enum { LETTERS = 300 };
+
+struct letters {
+    int fd, sent, last;
+};
+
+static void *sends_letters(void *arg)
+{
+    struct letters *l = arg;
+    char letter[1000] = "";
+    for (l->sent = 0; l->sent < LETTERS; l->sent++) {
+        memcpy(letter, &l->sent, sizeof l->sent);
+        l->last = (int)hk_send(l->fd, letter, sizeof letter, 0);
+        if (l->last < 0) return NULL;
+        CHECK_EQ(l->last, sizeof letter);
+    }
+    return NULL;
+}
+
+static void read_letters(int fd, int first, int last)
+{
+    char letter[1000];
+    for (int i = first, number; i < last; i++) {
+        CHECK_EQ(hk_recv(fd, letter, sizeof letter, 0), sizeof letter);
+        memcpy(&number, letter, sizeof number);
+        CHECK_EQ(number, i);
+    }
+}
+
+/* Who is connected waits for it; who names the address each time has nothing to wait on. */
+SIM_TEST(a_local_datagram_waits_for_room)
+{
+    hk_addr at;
+    int receiver = hk_net_bind("unixgram:/run/r"), stranger = hk_net_bind("unixgram:/run/s");
+    struct letters one = { .fd = hk_net_dial("unixgram:/run/r") },
+                   two = { .fd = hk_net_dial("unixgram:/run/r") };
+    hk_tid tid = hk_spawn(HK_ROOT, sends_letters, &one);
+    hk_sleep(1);
+    CHECK(one.sent > 0 && one.sent < LETTERS);
+    CHECK_EQ(hk_send(one.fd, "x", 1, MSG_DONTWAIT), -EBUSY); /* one at a time */
+    CHECK_EQ(hk_net_local(receiver, &at), 0);
+    char letter[1000] = "";
+    CHECK_EQ(hk_sendto(stranger, letter, 1000, 0, (struct sockaddr *)&at.sa, at.len), -ENOBUFS);
+    CHECK_EQ(hk_send(two.fd, letter, 1000, MSG_DONTWAIT), -EAGAIN);
+    read_letters(receiver, 0, LETTERS);
+    hk_task_wait(tid, NULL);
+    CHECK_EQ(one.sent, LETTERS);
+    /* The receiver goes. */
+    tid = hk_spawn(HK_ROOT, sends_letters, &two);
+    hk_sleep(1);
+    CHECK(two.sent > 0 && two.sent < LETTERS);
+    hk_close(receiver);
+    hk_task_wait(tid, NULL);
+    CHECK_EQ(two.last, -ECONNREFUSED);
+    hk_close(one.fd);
+    hk_close(two.fd);
+    hk_close(stranger);
 }
 
 /* ---- what there is not ---- */

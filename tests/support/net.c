@@ -120,11 +120,15 @@ int64_t net_take(int fd, void *buf, size_t size) { return call(HK__DIRECT_READ, 
 
 void net_close(int fd) { CHECK_EQ(call(HK__DIRECT_CLOSE, fd, NULL, 0), 0); }
 
-/* Simulated ones are of one size. */
 void net_set_buffer(int fd, int option, int size)
 {
     if (simulated() != NULL) return;
     must(setsockopt(fd, SOL_SOCKET, option, &size, sizeof size), "buffer size");
+}
+
+void net_set_pipe(int fd, int size)
+{
+    if (simulated() == NULL) CHECK_EQ(fcntl(fd, F_SETPIPE_SZ, size), size);
 }
 
 static int calls;

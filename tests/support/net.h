@@ -42,8 +42,9 @@ void net_close(int fd);
 
 /* Whether fd has O_NONBLOCK. */
 bool net_is_nonblocking(int fd);
-/* The size of a socket's send or receive buffer. */
+/* The size of a socket's send or receive buffer; of a pipe's. Simulated ones are of one size. */
 void net_set_buffer(int fd, int option, int size);
+void net_set_pipe(int fd, int size);
 /* The scheduler's direct system calls so far; counting begins with the first use. */
 int net_calls(void);
 /* CPU time of this process, ns. */
