@@ -23,7 +23,8 @@ count() {
 
 names=("$@")
 [ $# -gt 0 ] || names=(
-    layers rooms style docs headers must_not_compile symbols listings calls mutants amalgamation)
+    layers rooms style time docs headers must_not_compile symbols listings calls mutants
+    amalgamation)
 for name in "${names[@]}"; do
     count "$name (self-test)" "scripts/check_$name.py" --self-test
     count "$name" "scripts/check_$name.py"

@@ -126,7 +126,7 @@ static void stops(void *arg) { stop = arg == NULL; }
 
 TEST(posts_arrive_beside_one_that_calls_for_ever)
 {
-    hk_sched *s = hk_sched_create(NULL);
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .world = sim_world() });
     hk_sched_spawn(s, calls_for_ever, NULL);
     CHECK_EQ(hk_sched_post(s, stops, NULL), 0);
     CHECK_EQ(hk_sched_run(s), 0);
@@ -145,7 +145,7 @@ static void *calls_a_lot(void *arg)
 
 TEST(a_single_task_goes_on_after_its_budget)
 {
-    CHECK_EQ(hk_run(calls_a_lot, NULL, NULL), 10 * HK__BUDGET);
+    CHECK_EQ(sim_once(calls_a_lot, NULL), 10 * HK__BUDGET);
 }
 
 /* ---- killed, and deaf to it ---- */

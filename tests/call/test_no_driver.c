@@ -3,6 +3,7 @@
  *
  * Where no driver is, the call is answered at once. Where the driver is somebody else's, Hocket's
  * own calls answer so themselves: they know no other scheduler. */
+#include "support/sim.h"
 #include "support/small.h"
 #include "support/steps.h"
 
@@ -30,7 +31,7 @@ TEST(plain_code_that_has_resumed_coroutines_has_none_either)
     HK_CORO(co, does_nothing, NULL, NULL);
     hk_coro_send(co, NULL);
     check_all_calls();
-    CHECK_EQ(hk_run(does_nothing, NULL, NULL), 0);
+    CHECK_EQ(sim_once(does_nothing, NULL), 0);
     check_all_calls();
 }
 
@@ -56,7 +57,7 @@ static void posted(void *arg)
 TEST(what_was_posted_to_the_loop_has_none)
 {
     bool ran = false;
-    hk_sched *s = hk_sched_create(NULL);
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .world = sim_world() });
     hk_sched_spawn(s, does_nothing, NULL);
     CHECK_EQ(hk_sched_post(s, posted, &ran), 0);
     CHECK_EQ(hk_sched_run(s), 0);
@@ -101,7 +102,7 @@ static void *runs_a_small_one(void *arg)
  * test_nested.c.) */
 TEST(a_foreign_driver_inside_a_task_is_foreign_too)
 {
-    CHECK_EQ(hk_run(runs_a_small_one, NULL, NULL), 0);
+    CHECK_EQ(sim_once(runs_a_small_one, NULL), 0);
     CHECK_STR(trace, "done ");
 }
 
@@ -139,7 +140,7 @@ static void *reads_a_driven_one(void *arg)
 
 TEST(a_driven_one_that_is_only_read_gets_no_service_even_in_a_task)
 {
-    CHECK_EQ(hk_run(reads_a_driven_one, NULL, NULL), 0);
+    CHECK_EQ(sim_once(reads_a_driven_one, NULL), 0);
     CHECK_STR(trace, "-ENOSYS -ENOSYS ");
 }
 

@@ -51,7 +51,9 @@ static void *exit_main(void *arg)
 
 TEST(an_exit_with_groups_open_ends_their_tasks_first)
 {
-    CHECK_EQ(hk_run(exit_main, NULL, &(hk_run_options){ .unhandled = count_failure }), 0);
+    CHECK_EQ(hk_run(exit_main, NULL,
+                    &(hk_run_options){ .unhandled = count_failure, .world = sim_world() }),
+             0);
     CHECK_EQ(failures, 1); /* which nobody else was told of */
 }
 
@@ -128,7 +130,7 @@ static void *drop_main(void *arg)
 TEST(tasks_that_are_dropped_with_groups_open_leave_nothing,
      .prints = "did not end when it was killed, and is dropped")
 {
-    hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(1) });
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .grace = HK_MS(1), .world = sim_world() });
     hk_sched_spawn(s, drop_main, NULL);
     for (int i = 0; i < 20; i++) hk_sched_step(s);
     hk_sched_destroy(s);
@@ -167,7 +169,7 @@ static void *forks(void *arg)
 
 TEST(the_child_of_a_fork_leaves_groups_and_scopes_behind)
 {
-    CHECK_EQ(hk_run(forks, NULL, NULL), 0);
+    CHECK_EQ(hk_run(forks, NULL, &(hk_run_options){ .world = sim_world() }), 0);
 }
 
 /* ---- many ---- */
@@ -195,7 +197,7 @@ static void *deep_main(void *arg)
 
 TEST(ten_thousand_groups_each_below_the_other, .seconds = 60)
 {
-    CHECK_EQ(hk_run(deep_main, hk_val(10000), NULL), 0);
+    CHECK_EQ(sim_once(deep_main, hk_val(10000)), 0);
 }
 
 static void *wide_main(void *arg)
@@ -213,7 +215,9 @@ static void *wide_main(void *arg)
 TEST(a_hundred_thousand_children_are_cancelled, .seconds = 60)
 {
     if (on_emulator()) SKIP("there a guard is a mapping, and too few of them");
-    CHECK_EQ(hk_run(wide_main, hk_val(100000), &(hk_run_options){ .stack = 16384 }), 0);
+    CHECK_EQ(hk_run(wide_main, hk_val(100000),
+                    &(hk_run_options){ .stack = 16384, .world = sim_world() }),
+             0);
 }
 
 #if defined(HK__ASAN) || defined(HK__TSAN)
@@ -226,7 +230,9 @@ TEST(a_million_children_are_cancelled, .seconds = 120, .slow = true)
 {
     if (UNDER_SANITIZER) SKIP("a sanitizer keeps more for each of a million than there is");
     if (on_emulator()) SKIP("there a guard is a mapping, and too few of them");
-    CHECK_EQ(hk_run(wide_main, hk_val(1000000), &(hk_run_options){ .stack = 16384 }), 0);
+    CHECK_EQ(hk_run(wide_main, hk_val(1000000),
+                    &(hk_run_options){ .stack = 16384, .world = sim_world() }),
+             0);
 }
 
 /* ---- a scheduler that was stopped ---- */
@@ -249,7 +255,7 @@ static void *stops_all(void *arg)
 
 TEST(a_scheduler_that_was_stopped_softly_runs_again)
 {
-    hk_sched *s = hk_sched_create(NULL);
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .world = sim_world() });
     hk_sched_spawn(s, stops_all, NULL);
     CHECK_EQ(hk_sched_run(s), 0);
     CHECK_NUMBER(accepted, "-ESHUTDOWN");
@@ -278,6 +284,6 @@ static void *stopped_main(void *arg)
 
 TEST(a_main_task_that_was_stopped_softly_has_not_failed)
 {
-    CHECK_EQ(hk_run(stopped_main, NULL, NULL), 0);
+    CHECK_EQ(hk_run(stopped_main, NULL, &(hk_run_options){ .world = sim_world() }), 0);
     CHECK_EQ(finished, 1);
 }

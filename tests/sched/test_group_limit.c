@@ -190,7 +190,7 @@ static void *stranger(void *arg)
 
 static void *thread(void *arg)
 {
-    CHECK_EQ(hk_run(stranger, arg, NULL), 0);
+    CHECK_EQ(hk_run(stranger, arg, &(hk_run_options){ .world = sim_world() }), 0);
     return NULL;
 }
 
@@ -206,5 +206,5 @@ static void *foreign_main(void *arg)
 
 TEST(a_spawn_into_a_group_of_another_scheduler_is_refused)
 {
-    CHECK_EQ(hk_run(foreign_main, NULL, NULL), 0);
+    CHECK_EQ(hk_run(foreign_main, NULL, &(hk_run_options){ .world = sim_world() }), 0);
 }

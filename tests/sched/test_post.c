@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The inbox: posts from other threads. Run under ThreadSanitizer too. */
+/* The inbox: posts from other threads, among them a cancel. Run under ThreadSanitizer too. */
 #include <hocket.h>
 
-#include "harness/harness.h"
+#include "support/steps.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -57,8 +57,8 @@ TEST(posts_of_each_thread_arrive_in_order, .seconds = 30)
 /* A task waits in a call that another thread completes through a post. Every lost wake-up would
  * hang here. */
 static hk_call *waiting;
-static void keep(hk_call *call) { __atomic_store_n(&waiting, call, __ATOMIC_RELEASE); }
-static const hk_call_type answer_type = { .name = "answer", .handle = keep };
+static void keep_waiting(hk_call *call) { __atomic_store_n(&waiting, call, __ATOMIC_RELEASE); }
+static const hk_call_type answer_type = { .name = "answer", .handle = keep_waiting };
 struct answer {
     hk_call call;
 };
@@ -155,4 +155,44 @@ TEST(a_deadlock_is_none_while_somebody_holds, .prints = "deadlock")
     CHECK(hk_now() - start >= HK_MS(19));
     pthread_join(t, NULL);
     hk_sched_destroy(s);
+}
+
+/* ---- a scope that another thread cancels ---- */
+
+static struct {
+    hk_sched *sched;
+    hk_scope *scope;
+    int result;
+} other;
+
+static void cut(void *scope) { hk_scope_cancel((hk_scope *)scope, "from a thread"); }
+
+static void *posts_a_cancel(void *arg)
+{
+    CHECK_EQ(hk_sched_post(other.sched, cut, other.scope), 0);
+    return arg;
+}
+
+static void *waits_in_its_scope(void *arg)
+{
+    pthread_t thread;
+    HK_SCOPE(s, HK_FOREVER);
+    other.scope = &s;
+    CHECK_EQ(pthread_create(&thread, NULL, posts_a_cancel, NULL), 0);
+    other.result = hk_sleep(HK_SEC(100000));
+    CHECK(strstr(hk_why(), "cancelled: from a thread (") != NULL); /* by no task */
+    CHECK_NUMBER(hk_sleep(1), "-ECANCELED");
+    CHECK_NUMBER(hk_scope_close(&s, other.result), "-ECANCELED");
+    CHECK_EQ(hk_sleep(1), 0);
+    pthread_join(thread, NULL);
+    return arg;
+}
+
+TEST(a_scope_is_cancelled_from_another_thread)
+{
+    other.sched = hk_sched_create(NULL);
+    hk_sched_spawn(other.sched, waits_in_its_scope, NULL);
+    CHECK_EQ(hk_sched_run(other.sched), 0);
+    CHECK_NUMBER(other.result, "-ECANCELED");
+    hk_sched_destroy(other.sched);
 }

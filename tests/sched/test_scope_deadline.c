@@ -184,7 +184,7 @@ TEST(who_ignores_a_thousand_refusals_is_reported,
      .prints = "task 1 'main' was cancelled and ignores it: 1000 calls refused in a row, the last "
                "was 'sleep'")
 {
-    CHECK_EQ(hk_run(ignores, hk_val(1000), NULL), 0);
+    CHECK_EQ(sim_once(ignores, hk_val(1000)), 0);
 }
 
 /* How many bytes are printed on stderr while it runs. */
@@ -193,7 +193,7 @@ static off_t printed_by(hk_entry *main_task)
     struct stat info;
     int saved = dup(2), caught = memfd_create("stderr", MFD_CLOEXEC);
     dup2(caught, 2);
-    int r = hk_run(main_task, NULL, NULL);
+    intptr_t r = sim_once(main_task, NULL);
     dup2(saved, 2);
     CHECK_EQ(r, 0);
     CHECK_EQ(fstat(caught, &info), 0);
@@ -220,7 +220,7 @@ static void *spins(void *arg)
 TEST(who_ignores_its_cancel_starves_nobody)
 {
     bool stop = false;
-    hk_sched *s = hk_sched_create(NULL);
+    hk_sched *s = hk_sched_create(&(hk_run_options){ .world = sim_world() });
     hk_sched_spawn(s, spins, &stop);
     for (int i = 0; i < 20; i++) CHECK_EQ(hk_sched_step(s), 0);
     stop = true;

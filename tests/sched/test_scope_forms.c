@@ -159,7 +159,7 @@ static void *consumes_a_step(void *arg)
 TEST(a_stackless_generator_does_not_yield_in_its_own_scope,
      .aborts = "yields, but the scope it opened at")
 {
-    hk_run(consumes_a_step, NULL, NULL);
+    sim_once(consumes_a_step, NULL);
 }
 
 static hk_step ends_in_its_scope(hk_coro *co, void *in)
@@ -180,7 +180,7 @@ static void *spawns_a_step(void *arg)
 
 TEST(a_stackless_task_does_not_end_in_its_own_scope, .aborts = "but the scope it opened at")
 {
-    hk_run(spawns_a_step, NULL, NULL);
+    sim_once(spawns_a_step, NULL);
 }
 
 /* ---- driven: a scope of the coroutine's own, whose driver hands its calls on ---- */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Soft stops: their grace, several of them, groups inside; and a cancel from another thread
- * (SEMANTICS 6, case 61). */
+/* Soft stops: their grace, several of them, groups inside (SEMANTICS 6, case 61). */
 #include "support/sim.h"
 #include "support/steps.h"
-
-#include <pthread.h>
 
 static struct {
     int idle, busy;      /* how many waits ended so */
@@ -197,44 +194,4 @@ SIM_TEST(a_scheduler_is_stopped_with_all_its_tasks)
     CHECK_EQ(hk_group_close(&g, 0), 0);
     CHECK_EQ(seen.idle, 3);
     CHECK_EQ(seen.busy, 1);
-}
-
-/* ---- from another thread ---- */
-
-static struct {
-    hk_sched *sched;
-    hk_scope *scope;
-    int result;
-} other;
-
-static void cut(void *scope) { hk_scope_cancel((hk_scope *)scope, "from a thread"); }
-
-static void *posts(void *arg)
-{
-    CHECK_EQ(hk_sched_post(other.sched, cut, other.scope), 0);
-    return arg;
-}
-
-static void *waits(void *arg)
-{
-    pthread_t thread;
-    HK_SCOPE(s, HK_FOREVER);
-    other.scope = &s;
-    CHECK_EQ(pthread_create(&thread, NULL, posts, NULL), 0);
-    other.result = hk_sleep(HK_SEC(100000));
-    CHECK(strstr(hk_why(), "cancelled: from a thread (") != NULL); /* by no task */
-    CHECK_NUMBER(hk_sleep(1), "-ECANCELED");
-    CHECK_NUMBER(hk_scope_close(&s, other.result), "-ECANCELED");
-    CHECK_EQ(hk_sleep(1), 0);
-    pthread_join(thread, NULL);
-    return arg;
-}
-
-TEST(a_scope_is_cancelled_from_another_thread)
-{
-    other.sched = hk_sched_create(NULL);
-    hk_sched_spawn(other.sched, waits, NULL);
-    CHECK_EQ(hk_sched_run(other.sched), 0);
-    CHECK_NUMBER(other.result, "-ECANCELED");
-    hk_sched_destroy(other.sched);
 }

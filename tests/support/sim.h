@@ -27,8 +27,8 @@
  * happens in time, where the order of tasks is a part of it. */
 intptr_t sim_once(hk_entry *main_task, void *arg);
 
-/* Such a world for hk_run_options, whatever the environment says: for schedulers that the test makes
- * itself. What it waits for is over at once. While a task is ready no time passes. */
+/* Such a world for hk_run_options, whatever the environment says: for schedulers that the test
+ * makes itself. What it waits for is over at once. While a task is ready no time passes. */
 const hk_world *sim_world(void);
 
 /* A test whose body is the main task of such a run. */

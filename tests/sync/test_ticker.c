@@ -60,7 +60,7 @@ SIM_ONCE(each_tick_is_for_one_of_several_tasks)
     return NULL;
 }
 
-TASK_TEST(a_killed_wait_takes_no_tick)
+SIM_ONCE(a_killed_wait_takes_no_tick)
 {
     hk_ticker_open(&shared, HK_SEC(1000));
     hk_tid tid = hk_spawn(HK_ROOT, waits_for_ticks, NULL);
@@ -74,7 +74,7 @@ TASK_TEST(a_killed_wait_takes_no_tick)
     return NULL;
 }
 
-TASK_TEST(a_ticker_for_ever_is_one)
+SIM_ONCE(a_ticker_for_ever_is_one)
 {
     hk_ticker_open(&shared, HK_FOREVER);
     hk_tid tid = hk_spawn(HK_ROOT, waits_for_ticks, NULL);
@@ -139,5 +139,5 @@ static void *waits_unopened(void *arg)
 
 TEST(a_ticker_is_to_be_opened, .aborts = "a ticker is waited for that is not open")
 {
-    hk_run(waits_unopened, NULL, NULL);
+    sim_once(waits_unopened, NULL);
 }
