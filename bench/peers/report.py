@@ -137,11 +137,19 @@ def plotting():
     return pyplot
 
 
+def plain_numbers(axis):
+    """No powers of ten at a logarithmic axis; between them numbers where there is room."""
+    import matplotlib.ticker
+    axis.set_major_formatter(lambda value, _: "{:,g}".format(value) if value < 1e6
+                             else "{:,.0f}".format(value))
+    axis.set_minor_formatter(matplotlib.ticker.LogFormatter())
+
+
 def bars(pyplot, path, name, figures):
     """One bar a contender, the best on top, its spread as a whisker."""
     figures = figures[::-1]
     values = [r["median"] for r in figures]
-    wide = values[-1] > 0 and max(values) / min(values) > 30 if min(values) > 0 else False
+    wide = min(values) > 0 and max(values) / min(values) > 30
     fig, axes = pyplot.subplots(figsize=(7, 0.9 + 0.3 * len(figures)))
     errors = [[r["median"] - r["spread"][0] for r in figures],
               [r["spread"][1] - r["median"] for r in figures]]
@@ -150,6 +158,7 @@ def bars(pyplot, path, name, figures):
               color=[RED if is_ours(r["who"]) else PALE for r in figures])
     if wide:
         axes.set_xscale("log")
+        plain_numbers(axes.xaxis)
     for at, r in enumerate(figures):
         axes.annotate(number(r["median"]), (r["spread"][1], at), xytext=(4, 0),
                       textcoords="offset points", va="center", fontsize=8)
@@ -179,6 +188,8 @@ def lines(pyplot, path, name, results):
         ends.append((points[-1][1], who))
     axes.set_xscale("log")
     axes.set_yscale("log")
+    plain_numbers(axes.xaxis)
+    plain_numbers(axes.yaxis)
     axes.set_xlabel("size")
     axes.set_ylabel(results[0]["unit"])
     axes.set_title("%s, as its size grows" % name, fontsize=10)

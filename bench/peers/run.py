@@ -21,7 +21,7 @@ import selftest
 from runner import Failure
 
 ROUNDS, SWEEP_ROUNDS = 5, 1
-LIMIT_S, SWEEP_LIMIT_S = 60, 20  # for one run
+LIMIT_S, SWEEP_LIMIT_S = 60, 30  # for one run
 SWEEP_TARGET_S = 0.1
 BUDGET_S = 8        # no further round for a contender that would have had more than this in a row
 

@@ -15,7 +15,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET_S = 0.2    # of processor time that one run of work should take
-LOAD_MS = 400     # how long an echo server is loaded in a round
+LOAD_MS = 400     # how long an echo server is loaded in a round, and
+MS_PER_CONNECTION = 0.2  # longer, so that all its clients have their share
 START_S = 30      # a server must listen by then
 CLOCK_OF_PROCESS = 2  # the kernel's number of a process's clock of processor time
 
@@ -285,7 +286,8 @@ class Server:
         if self.row.kind == "http":
             answer, took = self.http_load(1)
         else:
-            answer, took = self.echo_load(50 if quick else LOAD_MS)
+            answer, took = self.echo_load(
+                50 if quick else LOAD_MS + int(self.row.size * MS_PER_CONNECTION))
         if self.process.poll() is not None:
             raise Failure("the server has ended with %d" % self.process.returncode)
         self.settle()

@@ -226,6 +226,17 @@ def test_json():
     same(found, [r for r in results() if "median" in r])
 
 
+def test_plots():
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = ["a.svg", "b.svg", "c.svg", "sweep_a.svg"] if report.plotting() else []
+        sweep = [dict(r, line="a", size=n) for n in (1, 10) for r in results()[:2]]
+        same(report.plot(folder, results()) + report.plot_sweep(folder, sweep), len(wanted))
+        same(sorted(os.listdir(folder)), wanted)
+        for name in wanted:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                assert "hocket" in file.read(), name
+
+
 def main():
     tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
     wrong = 0
