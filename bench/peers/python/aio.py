@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The contender asyncio, with its own event loop.
 
-Servers are protocols, not streams: half the price, as the documentation says."""
+Servers are protocols, not streams, and have buffers of their own: for one that has not, the loop
+takes 256 KiB for each read, which cost ten times as much as all the rest."""
 import asyncio
 import time
 
@@ -40,7 +41,9 @@ class Sum:
 async def batches(size, count):
     total = Sum()
     for _ in range(count):
-        await asyncio.gather(*[total.add(i) for i in range(size)])
+        async with asyncio.TaskGroup() as group:
+            for i in range(size):
+                group.create_task(total.add(i))
     return total.value
 
 
@@ -189,28 +192,42 @@ async def files(size, _):
     peer.report(begin, peer.Mark(), size, sum(values) % (1 << 64))
 
 
-class Echo(asyncio.Protocol):
+class Echo(asyncio.BufferedProtocol):
     """A connection whose bytes go back."""
 
+    def __init__(self):
+        self.buffer = memoryview(bytearray(4096))
+        self.write = None
+
     def connection_made(self, transport):
         self.write = transport.write
 
-    def data_received(self, data):
-        self.write(data)
+    def get_buffer(self, sizehint):
+        return self.buffer
+
+    def buffer_updated(self, nbytes):
+        self.write(self.buffer[:nbytes])
 
 
-class Http(asyncio.Protocol):
+class Http(asyncio.BufferedProtocol):
     """A connection with a request after the other; a request may come in pieces."""
 
+    def __init__(self):
+        self.buffer = bytearray(4096)
+        self.length = 0
+        self.write = None
+
     def connection_made(self, transport):
         self.write = transport.write
-        self.request = b""
 
-    def data_received(self, data):
-        self.request += data
-        if b"\r\n\r\n" in self.request:
-            self.write(peer.answer(self.request))
-            self.request = b""
+    def get_buffer(self, sizehint):
+        return memoryview(self.buffer)[self.length:]
+
+    def buffer_updated(self, nbytes):
+        self.length += nbytes
+        if self.buffer.find(b"\r\n\r\n", 0, self.length) >= 0:
+            self.write(peer.answer(self.buffer))
+            self.length = 0
 
 
 def server(protocol):
