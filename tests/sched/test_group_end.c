@@ -215,6 +215,7 @@ static void *wide_main(void *arg)
 TEST(a_hundred_thousand_children_are_cancelled, .seconds = 60)
 {
     if (on_emulator()) SKIP("there a guard is a mapping, and too few of them");
+    if (ON_VALGRIND) SKIP("Valgrind looks through all stacks at each switch");
     CHECK_EQ(hk_run(wide_main, hk_val(100000),
                     &(hk_run_options){ .stack = 16384, .world = sim_world() }),
              0);
