@@ -12,6 +12,7 @@ help:
 	@echo "make bench-peers  ... beside other runtimes (ONLY=pattern, ROUNDS=n, SWEEP=1, ARGS=--help)"
 	@echo "make build     build into $(BUILD)/"
 	@echo "make bench-check  count instructions of the hot paths, compare with bench/counts.txt"
+	@echo "make size      bytes of code, cache lines of structs, stack that functions need (ONLY=all)"
 	@echo "make check     run the checks on the sources alone (ONLY=name)"
 	@echo "make amalgamation  write $(BUILD)/hocket_all.c and hocket.h: all of Hocket in two files"
 	@echo "make format    format the sources"
@@ -43,6 +44,11 @@ bench-peers: build
 	@bench/peers/run.py --build $(BUILD) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SWEEP),--sweep) $(ARGS) $(ONLY)
 
+size:
+	@scripts/setup.sh run
+	@CC=gcc TARGETS=src/libhocket.a scripts/build.sh build-size -Dc_args=-fcallgraph-info=su
+	@BUILD=build-size ONLY="$(ONLY)" scripts/size.py
+
 check:
 	@scripts/setup.sh test
 	@scripts/build.sh $(BUILD)
@@ -62,4 +68,4 @@ clean:
 	rm -rf build build-*
 
 .PHONY: help build run test test-all bench bench-check bench-peers check amalgamation format
-.PHONY: install clean
+.PHONY: size install clean

@@ -33,6 +33,7 @@ if [ $# = 0 ]; then
     count "transcripts (self-test)" scripts/check_transcripts.py --self-test
     count "examples (self-test)" scripts/check_examples.py --self-test
     count "bench-peers (self-test)" bench/peers/run.py --self-test
+    count "size (self-test)" scripts/size.py --self-test
     count "bench_check (self-test)" scripts/bench_check.py --self-test
 fi
 printf '%s' "$skipped"

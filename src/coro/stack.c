@@ -56,6 +56,9 @@ struct place {
     struct hk__slab *slab;
     unsigned valgrind; /* its number for this stack */
 } __attribute__((aligned(LINE)));
+_Static_assert(offsetof(hk_coro, root) + sizeof(hk_coro *) == LINE &&
+                   offsetof(hk_coro, tid) == LINE,
+               "a switch between tasks touches one line of a coroutine");
 
 /* Free stacks of one class. */
 struct shelf {

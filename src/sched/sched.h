@@ -167,6 +167,10 @@ struct hk_sched {
     hk_sched *next_known; /* all there ever were; never changes */
 };
 
+_Static_assert(offsetof(struct hk_sched, dead) + sizeof(hk_coro *) <= 2 * 64,
+               "a switch between tasks touches two lines of the scheduler");
+_Static_assert(sizeof(hk_call) <= 64, "a call fits into one line");
+
 /* The scheduler that accepted a call; NULL: some other driver. */
 static inline hk_sched *hk__sched_of(const hk_call *call);
 
