@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The inline switch, x86-64. Included by context.h.
  *
- *   rdi from   rsi to   rax outcome   rdx value   rcx scratch
+ *   rdi from   rsi to   rax outcome   rdx value   rcx whether to load mxcsr always, then scratch
  *
  * - rbp and rbx are saved because no compiler lets assembly clobber them in every function (rbx is
  *   LLVM's base pointer). All other registers are clobbered, the x87 stack and its MMX alias too:
  *   a value left in them would be popped by somebody else.
  * - mxcsr and the x87 control word are callee-saved, their status flags are not. They are stored
- *   always, and first, since that takes longest; and loaded only where control bits differ: ldmxcsr
- *   with a differing status flag costs 60 ns.
+ *   always, and first, since that takes longest; and loaded only where control bits differ, since
+ *   on many processors ldmxcsr with a differing status flag costs 60 ns. On some it costs nothing,
+ *   but to look at what was just stored costs 2: there mxcsr is loaded always.
  * - From the first instruction that changes a register of the frame until the jump, the call frame
  *   information says what is true there: the caller is the target, its address in rcx, its stack
  *   pointer in the target's context; the registers that the target clobbered are nobody's. The nop
@@ -34,22 +35,29 @@
 #define HK__CFI_BACK
 #endif
 
+/* ldmxcsr costs nothing on this processor; context.c. */
+extern HK_API unsigned hk__mxcsr_loads_free;
+
 /* clang-format off */
 static inline __attribute__((always_inline)) hk_step
 hk__switch(hk__context *from, const hk__context *to, uintptr_t outcome, void *value)
 {
+    unsigned always = hk__mxcsr_loads_free;
     __asm__ volatile(
         "stmxcsr 32(%%rdi)\n\t"
         "fnstcw 36(%%rdi)\n\t"
-        "leaq 1f(%%rip), %%rcx\n\t"
+        "leaq 1f(%%rip), %%r8\n\t"
         "movq %%rsp, 0(%%rdi)\n\t"
-        "movq %%rcx, 8(%%rdi)\n\t"
+        "movq %%r8, 8(%%rdi)\n\t"
         "movq %%rbp, 16(%%rdi)\n\t"
         "movq %%rbx, 24(%%rdi)\n\t"
+        "testl %%ecx, %%ecx\n\t"
+        "jnz 4f\n\t"
         "movl 32(%%rdi), %%ecx\n\t"
         "xorl 32(%%rsi), %%ecx\n\t"
         "testl $0xffc0, %%ecx\n\t"
-        "jz 2f\n\t"
+        "jz 2f\n"
+        "4:\n\t"
         "ldmxcsr 32(%%rsi)\n"
         "2:\n\t"
         "movzwl 36(%%rsi), %%ecx\n\t"
@@ -67,9 +75,9 @@ hk__switch(hk__context *from, const hk__context *to, uintptr_t outcome, void *va
         "nop\n"
         "1:\n\t"
         "endbr64\n\t"
-        : "+a"(outcome), "+d"(value), "+D"(from), "+S"(to)
+        : "+a"(outcome), "+d"(value), "+D"(from), "+S"(to), "+c"(always)
         :
-        : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc",
+        : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc",
           "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)",
           "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
           "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"

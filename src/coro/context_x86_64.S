@@ -73,11 +73,14 @@ hk__switch_outline:
         movq    %rcx, 8(%rdi)
         movq    %rbp, 16(%rdi)
         movq    %rbx, 24(%rdi)
+        movq    hk__mxcsr_loads_free@GOTPCREL(%rip), %rcx
+        cmpl    $0, (%rcx)
+        jnz     4f
         movl    32(%rdi), %ecx
         xorl    32(%rsi), %ecx
         testl   $0xffc0, %ecx
         jz      2f
-        ldmxcsr 32(%rsi)
+4:      ldmxcsr 32(%rsi)
 2:      movzwl  36(%rsi), %ecx
         cmpw    36(%rdi), %cx
         je      3f

@@ -174,6 +174,13 @@ static void run_model(struct state *ret_result)
     fesetround(FE_TONEAREST);
 }
 
+#if defined(__x86_64__) && !defined(HK_CONTEXT_OUTLINE) && !defined(HK_CONTEXT_REFERENCE)
+/* As if the processor were one of the other kind. */
+static void pretend(bool loads_are_free) { hk__mxcsr_loads_free = loads_are_free; }
+#else
+static void pretend(bool loads_are_free) { (void)loads_are_free; }
+#endif
+
 static void compare(enum form form)
 {
     struct state real[MACHINES], model[MACHINES];
@@ -189,7 +196,27 @@ static void compare(enum form form)
 }
 
 TEST(inline_form_keeps_every_register, .seconds = 60) { compare(INLINE); }
+TEST(so_it_does_where_mxcsr_is_compared, .seconds = 60)
+{
+    pretend(false);
+    compare(INLINE);
+}
+TEST(and_where_it_is_loaded_always, .seconds = 60)
+{
+    pretend(true);
+    compare(INLINE);
+}
 #ifndef HK_CONTEXT_REFERENCE
 TEST(outline_form_keeps_every_register, .seconds = 60) { compare(OUTLINE); }
 TEST(both_forms_understand_each_other, .seconds = 60) { compare(MIXED); }
+TEST(both_where_mxcsr_is_compared, .seconds = 60)
+{
+    pretend(false);
+    compare(MIXED);
+}
+TEST(both_where_it_is_loaded_always, .seconds = 60)
+{
+    pretend(true);
+    compare(MIXED);
+}
 #endif
