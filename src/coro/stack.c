@@ -213,8 +213,8 @@ struct batch {
 /* After this the batch is all that knows of the stack; or its slab, where it shares its pages. */
 static void add(struct batch *batch, struct place *place)
 {
-    const size_t guard = hk__stack_guard(place->owner.size);
     hk__sanitize_return(&place->owner);
+    const size_t guard = hk__stack_guard(place->owner.size);
     if (shelves.on_valgrind) hk__valgrind_return(&place->owner);
     VALGRIND_STACK_DEREGISTER(place->valgrind);
     if (place->owner.size < HK__STACK_LEAST) {
