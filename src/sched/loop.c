@@ -3,10 +3,10 @@
  *
  *     run what is ready -> take what others posted -> fire timers -> look at the world, or wait
  *
- * Tasks switch to each other directly; the loop is entered when a batch is over, when nobody is
- * ready, or for the few things that need its stack. A batch is a snapshot of the ready ring,
- * extended inline until the pass has run its share of tasks or of time: so a task that wakes others
- * cannot keep the world waiting. */
+ * Tasks switch to each other directly; the loop is entered when a pass is over, when nobody is
+ * ready, or for the few things that need its stack. A pass is a few batches of so many tasks, with
+ * a look at the clock between them, until it has run its share of tasks or of time: so a task that
+ * wakes others cannot keep the world waiting. */
 #include "sched/sched.h"
 
 #include "base/say.h"
@@ -78,7 +78,7 @@ static void run_ready(hk_sched *s)
     struct hk__ready *r = &s->ready;
     r->quota = HK__PASS_TASKS;
     r->end = r->head;
-    while (r->head != r->end || hk__ready_extend(s)) {
+    while (hk__ready_at_once(r) || hk__ready_extend(s)) {
         hk_coro *t = r->slot[r->head++ & r->mask];
         s->budget = s->allowance;
         if (t->leaf != NULL)

@@ -122,19 +122,13 @@ static __attribute__((noinline)) bool choose_next(hk_sched *s)
 bool hk__ready_extend(hk_sched *s)
 {
     struct hk__ready *r = &s->ready;
-    uint32_t count = r->tail - r->head;
     if (HK__UNLIKELY(s->world->table->choose != NULL)) return choose_next(s);
-    if (count == 0 || r->quota <= 0) return false;
-    if (count > HK__BATCH_TASKS) count = HK__BATCH_TASKS;
-    int32_t before = r->quota;
-    r->quota -= (int32_t)count;
-    if (before / HK__BATCH_TASKS != r->quota / HK__BATCH_TASKS && before < HK__PASS_TASKS) {
-        int64_t now = s->world->table->now(s->world);
-        if (now - s->now > HK__PASS_NS) {
-            r->quota = 0;
-            return false;
-        }
+    if (r->head == r->tail || r->quota <= 0) return false;
+    if (r->quota < HK__PASS_TASKS && s->world->table->now(s->world) - s->now > HK__PASS_NS) {
+        r->quota = 0;
+        return false;
     }
-    r->end = r->head + count;
+    r->quota -= HK__BATCH_TASKS;
+    r->end = r->head + HK__BATCH_TASKS;
     return true;
 }

@@ -37,7 +37,7 @@ struct hk__ready {
     hk_coro **slot;
     uint32_t mask;
     uint32_t head, tail; /* free running */
-    uint32_t end;        /* the batch that may run without the loop */
+    uint32_t end;        /* of the batch that may run without the loop, if there are so many */
     int32_t quota;       /* tasks left in this pass */
 };
 
@@ -176,8 +176,13 @@ static inline hk_sched *hk__sched_of(const hk_call *call);
 
 /* ready.c. Room for one more task in the ring and the map: 0 or -ENOMEM. */
 int hk__tasks_reserve(hk_sched *s);
-/* Lets the batch grow, or says that the pass is over. */
+/* The next batch; false: nobody is ready, or the pass is over. */
 bool hk__ready_extend(hk_sched *s);
+/* Somebody may run without a look at the clock: the batch is not over, nor is the ring empty. */
+static inline bool hk__ready_at_once(const struct hk__ready *r)
+{
+    return HK__LIKELY(r->head != r->end) && HK__LIKELY(r->head != r->tail);
+}
 static inline bool hk__ready_any(const hk_sched *s) { return s->ready.head != s->ready.tail; }
 static inline void hk__ready_push(hk_sched *s, hk_coro *task)
 {

@@ -18,7 +18,7 @@ static const hk__jump stay = { NULL, NULL };
 static __attribute__((noinline)) hk__jump park_slowly(hk_sched *s, hk_coro *t)
 {
     struct hk__ready *r = &s->ready;
-    if (r->head != r->end || hk__ready_extend(s)) {
+    if (hk__ready_at_once(r) || hk__ready_extend(s)) {
         hk_coro *next = r->slot[r->head & r->mask];
         if (next->leaf != NULL) {
             r->head++;
@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) hk__jump park(hk_sched *s, hk_coro 
     t->leaf = self;
     s->budget = s->allowance; /* the next one's */
     hk_coro *next = r->slot[r->head & r->mask];
-    if (HK__UNLIKELY(r->head == r->end || next->leaf == NULL || next == t))
+    if (HK__UNLIKELY(!hk__ready_at_once(r) || next->leaf == NULL || next == t))
         return park_slowly(s, t);
     r->head++;
     /* Its context, and the line of its stack that a task parked in its first function needs. */
