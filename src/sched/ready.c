@@ -4,34 +4,38 @@
 #include "sched/sched.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* Both grow in place, where the allocator can: what is in them is not to be copied each time. An
+ * index that is one bit longer says whether its slot stays or moves up by as much as there was. */
 
 static int widen_ring(struct hk__ready *r)
 {
-    uint32_t capacity = r->slot != NULL ? (r->mask + 1) * 2 : 64;
-    hk_coro **slot = malloc(capacity * sizeof(hk_coro *));
+    const uint32_t before = r->slot != NULL ? r->mask + 1 : 0,
+                   after = before != 0 ? before * 2 : 64;
+    hk_coro **slot = realloc(r->slot, after * sizeof *slot);
     if (slot == NULL) return -ENOMEM;
-    uint32_t count = r->tail - r->head;
-    for (uint32_t i = 0; i < count; i++) slot[i] = r->slot[(r->head + i) & r->mask];
-    free(r->slot);
+    for (uint32_t i = r->head; i != r->tail; i++)
+        if (i & before) slot[i & (after - 1)] = slot[i & r->mask];
     r->slot = slot;
-    r->mask = capacity - 1;
-    r->end -= r->head;
-    r->head = 0;
-    r->tail = count;
+    r->mask = after - 1;
     return 0;
 }
 
-static int widen_map(hk_sched *s)
+static int widen_map(struct hk__task_map *m)
 {
-    struct hk__task_map *m = &s->map;
-    uint64_t wider = m->slot != NULL ? (m->mask + 1) * 2 : 64;
-    hk_coro **slot = calloc(wider, sizeof(hk_coro *));
+    const uint64_t before = m->slot != NULL ? m->mask + 1 : 0,
+                   after = before != 0 ? before * 2 : 64;
+    hk_coro **slot = realloc(m->slot, after * sizeof *slot);
     if (slot == NULL) return -ENOMEM;
-    for (uint64_t i = 0; m->slot != NULL && i <= m->mask; i++)
-        if (m->slot[i] != NULL) slot[(uint64_t)m->slot[i]->tid & (wider - 1)] = m->slot[i];
-    free(m->slot);
+    memset(slot + before, 0, (after - before) * sizeof *slot);
+    for (uint64_t i = 0; i < before; i++) {
+        if (slot[i] == NULL || !((uint64_t)slot[i]->tid & before)) continue;
+        slot[i + before] = slot[i];
+        slot[i] = NULL;
+    }
     m->slot = slot;
-    m->mask = wider - 1;
+    m->mask = after - 1;
     return 0;
 }
 
@@ -41,7 +45,7 @@ int hk__tasks_reserve(hk_sched *s)
     uint64_t ring = s->ready.slot != NULL ? s->ready.mask : 0;
     if (s->live >= ring) r = widen_ring(&s->ready);
     uint64_t map = s->map.slot != NULL ? (s->map.mask + 1) / 4 * 3 : 0;
-    if (r == 0 && s->live >= map) r = widen_map(s);
+    if (r == 0 && s->live >= map) r = widen_map(&s->map);
     if (r < 0) return r;
     map = (s->map.mask + 1) / 4 * 3;
     s->room = (uint32_t)(s->ready.mask < map ? s->ready.mask : map);

@@ -174,26 +174,6 @@ function rows.ring(size, count)
   report(from, mark(), share.total, token)
 end
 
--- A child is called, and says by its end what its subtree sums up to.
-local function subtree(first, size)
-  if size == 1 then return first end
-  local sum, part = 0, size / 10
-  for i = 0, 9 do sum = sum + wrap(subtree)(first + i * part, part) end
-  return sum
-end
-
-function rows.skynet(size)
-  local tasks, leaves = 1, 1
-  while leaves < size do
-    leaves = leaves * 10
-    tasks = tasks + leaves
-  end
-  if leaves ~= size then fail("skynet wants a power of ten") end
-  local from = mark()
-  local sum = wrap(subtree)(0, size)
-  report(from, mark(), tasks, sum)
-end
-
 -- Bytes of memory that this process has, and of its page tables.
 local function memory_used()
   local sum = 0

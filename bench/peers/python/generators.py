@@ -123,29 +123,6 @@ def ring(size, count):
     peer.report(begin, peer.Mark(), share.total, token)
 
 
-def subtree(first, size):
-    """Its last value is what the leaves sum up to; a parent waits for a child by yield from."""
-    if size == 1:
-        return first
-    part = size // 10
-    total = 0
-    for i in range(10):
-        total += yield from subtree(first + i * part, part)
-    return total
-
-
-def skynet(size, _):
-    tasks = peer.skynet_tasks(size)
-    root = subtree(0, size)
-    begin = peer.Mark()
-    try:
-        while True:
-            next(root)
-    except StopIteration as end:
-        total = end.value
-    peer.report(begin, peer.Mark(), tasks, total)
-
-
 def memory(size, _):
     def waiter():
         nonlocal parked
@@ -165,6 +142,5 @@ peer.main({
     "yield": yields,
     "spawn_join": spawn_join,
     "ring": ring,
-    "skynet": skynet,
     "memory": memory,
 })
