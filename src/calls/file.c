@@ -88,10 +88,25 @@ void hk__file_handle(hk_call *call)
 
 /* ---- open ---- */
 
+/* What need not wait is opened at once: true, the call is complete. */
+static bool open_directly(hk_sched *s, hk_file_call *self)
+{
+    hk__direct direct = { .kind = HK__DIRECT_OPEN, .flags = self->operation.flags };
+    direct.extra = (void *)(uintptr_t)self->operation.path;
+    if (self->call.state == HK__CALL_HANDLING) s->budget -= HK__DIRECT_COST - 1;
+    int64_t r = s->world->table->direct(s->world, &direct);
+    if (r == -EAGAIN) return false;
+    if (r >= 0) hk__descriptor_born(s, (int)r, direct.born);
+    hk_call_complete(&self->call, (intptr_t)r);
+    return true;
+}
+
 void hk__open_handle(hk_call *call)
 {
-    if (file_of(call)->slot != 0 && call->result >= 0)
-        hk__descriptor_born(hk__sched_of(call), (int)call->result, 0);
+    hk_file_call *self = file_of(call);
+    hk_sched *s = hk__sched_of(call);
+    if (self->slot != 0 && call->result >= 0) hk__descriptor_born(s, (int)call->result, 0);
+    if (s != NULL && self->slot == 0 && open_directly(s, self)) return;
     hk__file_handle(call);
 }
 

@@ -362,6 +362,7 @@ static int64_t rarer(hk__direct *d)
     case HK__DIRECT_CLOSE: return close(d->fd) < 0 && errno != EINTR ? -errno : 0;
     case HK__DIRECT_POLL:
         return is_ready(d, d->flags & HK__READABLE ? POLLIN | POLLRDHUP : POLLOUT);
+    case HK__DIRECT_OPEN: return hk__direct_open(d);
     case HK__DIRECT_SOCKET:
     case HK__DIRECT_BIND:
     case HK__DIRECT_LISTEN:

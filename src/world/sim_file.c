@@ -234,6 +234,7 @@ int64_t hk__sim_direct(hk__world *world, hk__direct *d)
     switch (d->kind) {
     case HK__DIRECT_PIPE: return make_pipe(w, d->extra);
     case HK__DIRECT_SOCKET: return hk__sim_socket(w, d);
+    case HK__DIRECT_OPEN: return -EAGAIN;
     case HK__DIRECT_SPAWN:
     case HK__DIRECT_KILL:
     case HK__DIRECT_REAP: return -ENOSYS;

@@ -64,6 +64,7 @@ enum hk__direct_kind {
     HK__DIRECT_NAME,   /* flags 0: getsockname, 1: getpeername; address, address_size */
     HK__DIRECT_PREAD,  /* vector, count, offset; -ESPIPE */
     HK__DIRECT_PWRITE, /* likewise */
+    HK__DIRECT_OPEN,   /* extra: the path, flags; a descriptor: open.c */
     /* Processes: process.c */
     HK__DIRECT_SPAWN, /* extra: struct hk__spawn; a pidfd */
     HK__DIRECT_KILL,  /* fd: a pidfd; flags: the signal */
@@ -92,7 +93,7 @@ enum {
 typedef struct hk__direct {
     uint8_t kind; /* HK__DIRECT_READ ... */
     uint8_t note; /* in, out */
-    uint8_t born; /* out, ACCEPT: the note of the new descriptor */
+    uint8_t born; /* out, ACCEPT, OPEN: the note of the new descriptor */
     bool spent;   /* out: nothing more can be read (or written) until an event says so */
     int fd;
     int flags;
@@ -169,7 +170,7 @@ typedef struct hk__world_table {
     void (*wake)(hk__world *world);
 
     /* Never waits: count, value, -errno; -EAGAIN: wait for readiness, or, where the note says
-     * HK__NOTE_FILE, and of PREAD and PWRITE, submit it as an operation. Never -EINTR. */
+     * HK__NOTE_FILE, and of PREAD, PWRITE and OPEN, submit it as an operation. Never -EINTR. */
     int64_t (*direct)(hk__world *world, hk__direct *direct);
     /* Monotonic, ns. */
     int64_t (*now)(hk__world *world);
@@ -224,7 +225,8 @@ void hk__clock_coarse(int before);
 /* The direct calls of real worlds. Needs no world (NULL). */
 int64_t hk__direct_call(hk__world *world, hk__direct *direct);
 
-/* Parts of it, by subject: socket.c, process.c. */
+/* Parts of it, by subject: open.c, socket.c, process.c. */
+int64_t hk__direct_open(hk__direct *direct);
 int64_t hk__direct_socket(hk__direct *direct);
 int64_t hk__direct_process(hk__direct *direct);
 

@@ -223,6 +223,29 @@ void __wrap_hk__uring_poll_completed(struct hk__uring *w, int side, uint32_t fd,
 
 #endif
 
+/* ---- openat2, which has no function of its own ---- */
+
+int (*faults_openat2)(uint64_t flags);
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    enum { OPENAT2 = 437, MOST = 5 };
+    long a[MOST];
+    va_list args;
+    va_start(args, number);
+    const int count = number == OPENAT2 ? 4 : MOST;
+    for (int i = 0; i < count; i++) a[i] = va_arg(args, long);
+    va_end(args);
+    if (number != OPENAT2) return __real_syscall(number, a[0], a[1], a[2], a[3], a[4]);
+    if (fails("openat2", EMFILE)) return -1;
+    int error = faults_openat2 != NULL ? faults_openat2(*(const uint64_t *)a[2]) : 0;
+    if (error == 0) return __real_syscall(number, a[0], a[1], a[2], a[3]);
+    errno = error;
+    return -1;
+}
+
 /* ---- the clock ---- */
 
 int64_t faults_clock_step;

@@ -31,6 +31,9 @@ bool faults_disarm(const char **ret_name);
 /* Blocks allocated while armed and not freed yet, by whatever thread. */
 int faults_blocks(void);
 
+/* Not NULL: asked before each openat2, which fails with what it returns, unless that is 0. */
+extern int (*faults_openat2)(uint64_t flags);
+
 /* Not 0: what the real clock says, so much more each time. */
 extern int64_t faults_clock_step;
 

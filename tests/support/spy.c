@@ -26,7 +26,7 @@ static int64_t spy_direct(hk__world *world, hk__direct *d)
     static unsigned turn;
     const bool uncached = forgets && d->note & HK__NOTE_FILE && is_transfer(d->kind) && turn++ % 2;
     int64_t r = uncached ? -EAGAIN : seen->direct(world, d);
-    if (is_transfer(d->kind)) spy(SPY_DIRECT, d->kind, &r);
+    if (is_transfer(d->kind) || d->kind == HK__DIRECT_OPEN) spy(SPY_DIRECT, d->kind, &r);
     return r;
 }
 

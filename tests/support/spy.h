@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum spy_point {
-    SPY_DIRECT, /* a transfer was made directly; kind: HK__DIRECT_READ ... */
+    SPY_DIRECT, /* a transfer or an open was tried directly; kind: HK__DIRECT_READ ... */
     SPY_SUBMIT, /* an operation was begun; kind: HK__OP_READ ... */
     SPY_DONE    /* it is done, and the scheduler does not know yet; as SUBMIT */
 };
