@@ -87,8 +87,9 @@ static inline void hk__chan_recv_prepare(hk_sync_call *recv, hk_chan *ch, void *
         hk_chan *raw; \
         T *type; \
     }
-#define HK__TO(type, p)   _Generic((p), __typeof__(type) : (p))
-#define HK__FROM(type, p) _Generic((p), __typeof__(type) : (p), const __typeof__(*(type)) * : (p))
+#define HK__TO(type, p) _Generic((p), __typeof__(*(type)) * : (p))
+#define HK__FROM(type, p) \
+    _Generic((p), __typeof__(*(type)) * : (p), const __typeof__(*(type)) * : (p))
 #else
 extern "C++" {
 template <class T> union hk_chan_of {

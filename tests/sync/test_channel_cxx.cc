@@ -11,7 +11,7 @@ typedef HK_CHAN(point) point_chan;
 
 static void *sends_points(void *arg)
 {
-    point_chan *points = static_cast<point_chan *>(arg);
+    const point_chan *points = static_cast<const point_chan *>(arg);
     for (int i = 0; i < 5; i++) {
         const point p = { i, -i };
         if (hk_chan_send(*points, &p) < 0) break;
