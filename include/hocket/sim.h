@@ -57,7 +57,10 @@ typedef struct hk_sim_options {
      * what the task does now: what it waits for, "goes on", "ends". NULL: nobody is. */
     void (*trace)(void *arg, const char *line);
     void *trace_arg;
-    uint64_t reserved[6];
+    /* How a failure is had again is the caller's to say: what main_task does depends on more than
+     * the command line and the schedule. */
+    bool own_command;
+    uint64_t reserved[5];
 } hk_sim_options;
 
 typedef struct hk_sim_result {

@@ -24,6 +24,7 @@ struct hk__simulation {
     hk_sim_result result;
     void (*trace)(void *arg, const char *line);
     void *trace_arg;
+    bool own_command;
     int64_t progress_at; /* of the real clock; INT64_MAX: nobody watches */
     bool progress_shown;
     hk_tid current; /* traced: whose turn it is; 0: nobody's */
@@ -189,12 +190,16 @@ static int run_once(struct hk__simulation *run, hk_entry *main_task, void *arg,
 
 static void say_failure(const struct hk__simulation *run)
 {
+    hk__say("simulation: turn %llu, after %.9g s: %s", (unsigned long long)run->result.switches,
+            (double)run->result.virtual_ns / 1e9, run->result.report);
+}
+
+static void say_again(const struct hk__simulation *run)
+{
     char line[512];
     size_t size = format_schedule(run, line, 1) + 1;
     char *schedule = malloc(size);
     if (schedule != NULL) format_schedule(run, schedule, size);
-    hk__say("simulation: turn %llu, after %.9g s: %s", (unsigned long long)run->result.switches,
-            (double)run->result.virtual_ns / 1e9, run->result.report);
     format_arguments(line, sizeof line);
     hk__say_long("again: HOCKET_REPLAY=", schedule != NULL ? schedule : "?", line);
     free(schedule);
@@ -226,6 +231,7 @@ static void set_up(struct hk__simulation *run, const hk_sim_options *o)
                                             : DEFAULT_PREEMPTIONS;
     run->trace = o->trace;
     run->trace_arg = o->trace_arg;
+    run->own_command = o->own_command;
 }
 
 /* What HOCKET_REPLAY says, instead of the options. */
@@ -292,6 +298,7 @@ static void run_all(struct hk__simulation *run, uint64_t runs, hk_entry *main_ta
     run_each(run, runs, main_task, arg, how);
     if (run->progress_shown) hk__say_passed();
     if (run->result.error < 0) say_failure(run);
+    if (run->result.error < 0 && !run->own_command) say_again(run);
 }
 
 int hk_sim_run(hk_entry *main_task, void *arg, const hk_sim_options *options,

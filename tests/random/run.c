@@ -86,7 +86,8 @@ bool run_program(const struct program *p, uint64_t seed, bool traced)
     hk_sim_options options = { .seed = seed,
                                .policy = policies[seed % 4],
                                .turns = 100 * 1000,
-                               .trace = traced ? trace_line : NULL };
+                               .trace = traced ? trace_line : NULL,
+                               .own_command = true };
     return play_once(fresh(p, seed), &options, &result) == 0;
 }
 
@@ -113,9 +114,13 @@ uint64_t run_every_schedule(const char *text, int preemptions)
     program_text = text;
     hk_sim_options options = { .policy = HK_SIM_EXHAUSTIVE,
                                .preemptions = preemptions,
-                               .turns = 10 * 1000 };
+                               .turns = 10 * 1000,
+                               .own_command = true };
     int r = hk_sim_run(play_anew, &program, &options, &result);
+    if (r < 0 && !the_run->failed) {
+        fprintf(stderr, "%s: %s\n", text, result.report);
+        say_again(0);
+    }
     program_text = NULL;
-    if (r < 0 && !the_run->failed) fprintf(stderr, "%s: %s\n", text, result.report);
     return r < 0 ? 0 : result.schedules;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Virtual time: it jumps, it stands still, it never runs ahead; and the end of a run. */
+#include "support/said.h"
 #include "support/sim.h"
 
 #include <hocket/offload.h>
@@ -88,6 +89,22 @@ TEST(a_deadlock_is_told, .prints = "again: HOCKET_REPLAY=random:9 ")
     CHECK_EQ(result.virtual_ns, HK_SEC(5));
     CHECK_EQ(result.schedules, 1);
     CHECK_EQ(result.seed, 9);
+}
+
+static int fails_with_options(void *options)
+{
+    return hk_sim_run(waits_for_ever, NULL, options, NULL);
+}
+
+TEST(who_has_a_command_of_his_own_says_it)
+{
+    hk_sim_options options = { .own_command = false };
+    CHECK_EQ(said_by(fails_with_options, &options), -EDEADLK);
+    CHECK_EQ(said_times("again: HOCKET_REPLAY="), 1);
+    options.own_command = true;
+    CHECK_EQ(said_by(fails_with_options, &options), -EDEADLK);
+    CHECK_EQ(said_times("simulation: turn "), 1);
+    CHECK_EQ(said_times("HOCKET_REPLAY"), 0);
 }
 
 TEST(the_limit_of_time)
