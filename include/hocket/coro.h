@@ -32,7 +32,7 @@ typedef struct hk_task_link hk_task_link;
 typedef hk_step hk_step_fn(hk_coro *co, void *in);
 
 /* The part that both kinds share; private. Line 0 is all that a switch between tasks touches, line
- * 1 is the task's, line 2 what it is cancelled by. */
+ * 1 is the task's. */
 struct hk_coro {
     union {
         hk__context context; /* where the strand goes on: own frame, or its leaf's */
@@ -53,14 +53,14 @@ struct hk_coro {
     hk_coro *leaf;   /* who runs when this strand is resumed; NULL: stackless */
     hk_coro *root;   /* root of the strand it runs in; NULL: it drives whatever it resumes */
 
-    int64_t tid;          /* the task's number, 0: no task */
-    hk_call *call;        /* root only: the call it is parked in */
-    hk_coro *next, *prev; /* tasks of one group, in order of creation */
-    void *waiters;        /* the last of a ring of hk_wait_call: who waits for its end */
+    int64_t tid; /* the task's number, 0: no task */
     const char *name;
-    struct hk__why *why; /* what hk_fail recorded */
+    struct hk_group *group; /* a task's */
+    hk_coro *next, *prev;   /* tasks of one group, in order of creation */
+    hk_call *call;          /* root only: the call it is parked in */
+    void *waiters;          /* the last of a ring of hk_wait_call: who waits for its end */
+    struct hk__why *why;    /* what hk_fail recorded */
 
-    struct hk_group *group;   /* a task's */
     struct hk_scope *scope;   /* root only: the innermost that is open in this strand */
     struct hk__bound *values; /* root only: context variables, the innermost first */
 };
@@ -89,32 +89,35 @@ struct hk__cxx_exceptions {
     unsigned uncaught;
 };
 
-/* A coroutine with a stack; at the top of that stack. Private. What a resumer needs is a line of
- * its own, which no task touches: so the life of a task is in four lines. */
+/* A coroutine with a stack; at the top of that stack. Private. A line is what a consumer and its
+ * coroutine touch when they switch, besides line 0, and no task does: so the life of a task is in
+ * four lines, and a generator's switch in two. */
 typedef struct hk__stackful {
     hk_coro coro;
+    struct hk__at_end *at_end;
+    int64_t killer;    /* who killed it; -1: no task; 0: nobody */
+    uint16_t refusals; /* of a cancelled task, in a row */
+    bool owns_name;    /* name is on the heap */
+    bool started;      /* it has said so to whoever made it */
+    bool holds;        /* locks that others wait for */
+    bool daemon;       /* its group does not wait for it */
     hk_entry *entry;
     void *arg;
     void (*end)(struct hk__stackful *self, void *value); /* after the body; does not return */
 
     hk__context back; /* where its resumer goes on */
     hk_coro *resumer;
-    void *fake_stack; /* AddressSanitizer's */
-    void *fiber;      /* ThreadSanitizer's */
+    union {
+        void *fake_stack; /* AddressSanitizer's */
+        void *fiber;      /* ThreadSanitizer's */
+    };
+    bool driven; /* no task's */
 
-    int64_t killer; /* who killed it; -1: no task; 0: nobody */
-    struct hk__at_end *at_end;
-    void (*arg_release)(void *arg);
     struct hk__cxx_exceptions exceptions;
-    char *stack;     /* lowest address, the guard's */
-    uint32_t size;   /* of the stack, guard included, bytes */
-    uint16_t colour; /* bytes of the stack above this struct */
-    bool driven;
-    bool owns_name;    /* name is on the heap */
-    bool daemon;       /* its group does not wait for it */
-    bool started;      /* it has said so to whoever made it */
-    bool holds;        /* locks that others wait for */
-    uint16_t refusals; /* of a cancelled task, in a row */
+    void (*arg_release)(void *arg);
+    char *stack;        /* lowest address, the guard's */
+    uint32_t size;      /* of the stack, guard included, bytes */
+    uint8_t size_class; /* where it is kept when it is free */
 } hk__stackful;
 
 /* What a thread knows; its address is the thread's identity. */

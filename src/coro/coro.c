@@ -47,7 +47,7 @@ void hk__coro_main(hk_coro *co)
         value = s->entry(s->arg);
     }
     if (HK__UNLIKELY(s->at_end != NULL)) hk__at_end_run(s);
-    hk__scopes_check(co, "ends");
+    hk__scopes_check(co, co->root, "ends");
     s->end(s, value);
     __builtin_unreachable();
 }
@@ -65,42 +65,49 @@ static void end_plain(hk__stackful *s, void *value)
     __builtin_unreachable();
 }
 
-bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
+static __attribute__((noinline)) void copy_argument(hk__stackful *s, size_t size)
+{
+    char *top = (char *)(((uintptr_t)s - size) & ~(uintptr_t)15);
+    s->arg = memcpy(top, s->arg, size);
+    hk__context_prepare(&s->coro.at.context, s->stack, top, &s->coro);
+}
+
+/* In the order of the fields, so that a compiler clears several at once. */
+void hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
                   void (*end)(hk__stackful *self, void *value))
 {
-    char *top = (char *)s;
-    if (options->arg_size != 0) {
-        if (options->arg_size > s->size / 2) return false;
-        top = (char *)(((uintptr_t)s - options->arg_size) & ~(uintptr_t)15);
-        memcpy(top, arg, options->arg_size);
-        arg = top;
-    }
     hk_coro *co = &s->coro;
     co->state = HK__CREATED;
     co->leaf = co->root = co;
     co->tid = 0;
     co->call = NULL;
     co->waiters = NULL;
-    co->name = options->name;
     co->why = NULL;
     co->scope = NULL;
     co->values = NULL;
+    s->at_end = NULL;
     s->killer = 0;
-    s->holds = false;
-    s->driven = options->driven;
-    s->owns_name = false;
-    s->daemon = options->daemon;
-    s->started = false;
     s->refusals = 0;
+    s->owns_name = false;
+    s->started = false;
+    s->holds = false;
+    s->daemon = options->daemon;
     s->entry = fn;
     s->arg = arg;
-    s->arg_release = options->arg_release;
     s->end = end;
-    s->at_end = NULL;
     s->exceptions = (struct hk__cxx_exceptions){ NULL, 0 };
-    s->fake_stack = NULL;
-    hk__context_prepare(&co->at.context, s->stack, top, co);
-    return true;
+    s->arg_release = options->arg_release;
+    if (options->arg_size != 0)
+        copy_argument(s, options->arg_size);
+    else
+        hk__context_prepare(&co->at.context, s->stack, (char *)s, co);
+}
+
+static __attribute__((noinline, cold, noreturn)) void overflowed(const hk__stackful *s)
+{
+    hk__misuse("stack overflow in %s '%s' (%u KiB, unguarded): give it more with "
+               "hk_coro_options.stack",
+               s->coro.tid != 0 ? "task" : "coroutine", hk__coro_name(&s->coro), s->size / 1024);
 }
 
 void hk__coro_clear(hk_coro *co)
@@ -111,10 +118,7 @@ void hk__coro_clear(hk_coro *co)
     }
     if (co->leaf == NULL) return;
     const hk__stackful *s = (const hk__stackful *)co;
-    if (HK__UNLIKELY(hk__stack_overflowed(s)))
-        hk__misuse("stack overflow in %s '%s' (%u KiB, unguarded): give it more with "
-                   "hk_coro_options.stack",
-                   co->tid != 0 ? "task" : "coroutine", hk__coro_name(co), s->size / 1024);
+    if (HK__UNLIKELY(hk__stack_overflowed(s))) overflowed(s);
     if (HK__UNLIKELY(s->owns_name)) free((char *)(uintptr_t)co->name);
 }
 
@@ -131,11 +135,14 @@ hk_coro *hk_coro_create(hk_entry *fn, void *arg, const hk_coro_options *options)
     if (options == NULL) options = &defaults;
     if (fn == NULL) hk__misuse("hk_coro_create without a function");
     hk__stackful *s = hk__stack_get(options->stack, options->unguarded);
-    if (s == NULL || !hk__coro_arm(s, fn, arg, options, end_plain)) {
+    if (s == NULL || !hk__coro_fits(s, options)) {
         if (s != NULL) hk__stack_put(s);
         if (options->arg_release != NULL) options->arg_release(arg);
         return NULL;
     }
+    hk__coro_arm(s, fn, arg, options, end_plain);
+    s->coro.name = options->name;
+    s->driven = options->driven;
     if (options->primed) without_system(&s->coro, hk_coro_send(&s->coro, NULL));
     return &s->coro;
 }
@@ -356,7 +363,7 @@ void hk__yield_misuse(const hk_coro *me, const void *value)
         hk__misuse("hk_yield inside the stackless step of '%s': HK_GIVE yields there",
                    hk__coro_name(me));
     if (me->state >= HK__TASK && me->state <= HK__TASK_INHERITED) hk__yield_unconsumed(me);
-    if (me->state == HK__SCOPED) hk__scopes_check(me, "yields");
+    if (me->state == HK__SCOPED) hk__scopes_check(me, hk__strand_of(me), "yields");
     if (hk_is_err(value)) hk__yield_of_error(me, value);
     hk__misuse("'%s' yields in an at_end handler of a stack that was dropped", hk__coro_name(me));
 }

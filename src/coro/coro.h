@@ -12,10 +12,14 @@ struct hk__why {
     char text[252];
 };
 
-/* coro.c. Readies a fresh stack: entry, argument, context. `end` is called with the body's value
- * and must not return.
- * False: the argument does not fit (nothing was taken). */
-bool hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
+/* Whether a stack has room for what is to be copied to its top. */
+static inline bool hk__coro_fits(const hk__stackful *s, const hk_coro_options *options)
+{
+    return options->arg_size <= s->size / 2;
+}
+/* coro.c. Readies a fresh stack on which that fits, but for its name: entry, argument, context.
+ * `end` is called with the body's value and must not return. */
+void hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_options *options,
                   void (*end)(hk__stackful *self, void *value));
 void hk__coro_main(hk_coro *co) __attribute__((noreturn, used));
 /* Misuse: a task yields an item; an error is yielded. */
@@ -35,9 +39,9 @@ static inline hk_coro *hk__strand_of(const hk_coro *co)
 /* Misuse: co ends, or yields, and has a scope open. */
 void hk__scope_left_open(const hk_coro *co, const hk_scope *scope, const char *verb)
     __attribute__((noreturn, cold));
-static inline void hk__scopes_check(const hk_coro *co, const char *verb)
+static inline void hk__scopes_check(const hk_coro *co, const hk_coro *strand, const char *verb)
 {
-    const hk_scope *scope = hk__strand_of(co)->scope;
+    const hk_scope *scope = strand->scope;
     if (HK__UNLIKELY(scope != NULL && scope->owner == co)) hk__scope_left_open(co, scope, verb);
 }
 /* Frees what belongs to a coroutine besides its stack. */

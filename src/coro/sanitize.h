@@ -70,6 +70,7 @@ static inline void hk__sanitize_return(hk__stackful *owner)
 static inline void hk__sanitize_get(hk__stackful *owner)
 {
     hk__sanitize_return(owner);
+    owner->fake_stack = NULL;
     __lsan_register_root_region(hk__stack_low(owner), hk__stack_room(owner) + sizeof *owner);
 }
 

@@ -59,11 +59,17 @@ struct place {
 _Static_assert(offsetof(hk_coro, root) + sizeof(hk_coro *) == LINE &&
                    offsetof(hk_coro, tid) == LINE,
                "a switch between tasks touches one line of a coroutine");
+_Static_assert(offsetof(hk_coro, scope) == 2 * LINE && offsetof(hk__stackful, back) == 3 * LINE &&
+                   offsetof(hk__stackful, driven) < 4 * LINE &&
+                   offsetof(hk__stackful, exceptions) == 4 * LINE &&
+                   sizeof(struct place) == 5 * LINE,
+               "a task's life touches all lines but the one of a consumer's switch");
 
 /* Free stacks of one class. */
 struct shelf {
     struct place *hot, *warm;
-    uint32_t hot_count, warm_count;
+    uint32_t hot_room; /* for more; none before a thread's first stack is put */
+    uint32_t warm_count;
 };
 
 static __thread struct {
@@ -74,15 +80,10 @@ static __thread struct {
 
 static unsigned class_of(size_t size, bool unguarded)
 {
+    if (size == 0) return (unsigned)__builtin_ctz(HK__STACK_DEFAULT) - 11;
     const unsigned least = unguarded ? CLASS_LEAST : HK__STACK_GUARDED;
-    if (size == 0) size = HK__STACK_DEFAULT;
     if (size < (size_t)2048 << least) return least;
     return (unsigned)(64 - __builtin_clzll(size - 1)) - 11;
-}
-
-static unsigned class_of_place(const struct place *place)
-{
-    return (unsigned)__builtin_ctz(place->owner.size) - 11;
 }
 
 static uint32_t hot_limit(unsigned size_class)
@@ -97,7 +98,8 @@ static void push(struct place **list, struct place *place)
     *list = place;
 }
 
-/* Whoever makes one task often makes another: the lines of the next owner are fetched meanwhile. */
+/* Whoever makes one task often makes another: the lines of the next owner that its birth writes are
+ * fetched meanwhile. */
 static struct place *pop(struct place **list)
 {
     struct place *place = *list, *next = place->under;
@@ -105,7 +107,7 @@ static struct place *pop(struct place **list)
     const uintptr_t lines = (uintptr_t)next; /* of nothing, where there is none */
     __builtin_prefetch((const void *)lines);
     __builtin_prefetch((const void *)(lines + offsetof(hk_coro, tid)));
-    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, group)));
+    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, scope)));
     __builtin_prefetch((const void *)(lines + offsetof(struct place, under)));
     return place;
 }
@@ -130,20 +132,32 @@ static struct place *fetch_cold(unsigned size_class)
     place = (struct place *)(void *)((char *)place - colour_of(slab->stack_size, index));
     place->owner.stack = stack;
     place->owner.size = (uint32_t)slab->stack_size;
-    place->owner.colour = (uint16_t)(stack + slab->stack_size - (char *)(&place->owner + 1));
+    place->owner.size_class = slab->size_class;
     place->slab = slab;
     if (slab->stack_size < HK__STACK_LEAST) memcpy(stack, &pattern, sizeof pattern);
     place->valgrind = VALGRIND_STACK_REGISTER(stack, stack + slab->stack_size);
     return place;
 }
 
-static __attribute__((noinline)) struct place *fetch(unsigned size_class)
+static struct place *take_warm(struct shelf *shelf)
 {
-    struct shelf *shelf = &shelves.of[size_class];
-    if (!shelf->warm) return fetch_cold(size_class);
     shelf->warm_count--;
     shelves.warm_count--;
     return pop(&shelf->warm);
+}
+
+static inline hk__stackful *hand_out(struct place *place)
+{
+    if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_get(&place->owner);
+    hk__sanitize_get(&place->owner);
+    return &place->owner;
+}
+
+static __attribute__((noinline)) hk__stackful *get_slowly(struct shelf *shelf)
+{
+    if (shelf->warm) return hand_out(take_warm(shelf));
+    struct place *place = fetch_cold((unsigned)(shelf - shelves.of));
+    return place ? hand_out(place) : NULL;
 }
 
 hk__stackful *hk__stack_get(size_t size, bool unguarded)
@@ -151,56 +165,60 @@ hk__stackful *hk__stack_get(size_t size, bool unguarded)
     unsigned size_class = class_of(size, unguarded);
     if (size_class >= HK__STACK_CLASSES) return NULL;
     struct shelf *shelf = &shelves.of[size_class];
-    struct place *place;
-    if (HK__LIKELY(shelf->hot != NULL)) {
-        shelf->hot_count--;
-        place = pop(&shelf->hot);
-    } else {
-        place = fetch(size_class);
-        if (!place) return NULL;
+    if (HK__UNLIKELY(shelf->hot == NULL)) return get_slowly(shelf);
+    shelf->hot_room++;
+    return hand_out(pop(&shelf->hot));
+}
+
+bool hk__stack_is_damaged(const hk__stackful *unguarded)
+{
+    return memcmp(unguarded->stack, &pattern, sizeof pattern) != 0;
+}
+
+static inline void take_back(hk__stackful *owner)
+{
+    if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_put(owner);
+    hk__sanitize_put(owner);
+}
+
+static void put_hot(struct shelf *shelf, struct place *place)
+{
+    shelf->hot_room--;
+    push(&shelf->hot, place);
+    take_back(&place->owner);
+}
+
+static void begin(void)
+{
+    shelves.end_is_watched = true;
+    shelves.on_valgrind = RUNNING_ON_VALGRIND;
+    for (unsigned i = 0; i < HK__STACK_CLASSES; i++) shelves.of[i].hot_room = hot_limit(i);
+    hk__thread_watch_end();
+}
+
+/* There is no room among the hot ones, or it is not known yet how much there is. */
+static __attribute__((noinline)) void put_slowly(struct shelf *shelf, struct place *place)
+{
+    if (HK__UNLIKELY(!shelves.end_is_watched)) {
+        begin();
+        put_hot(shelf, place);
+        return;
     }
-    if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_get(&place->owner);
-    hk__sanitize_get(&place->owner);
-    return &place->owner;
-}
-
-bool hk__stack_overflowed(const hk__stackful *owner)
-{
-    if (owner->size == 0 || HK__LIKELY(owner->size >= HK__STACK_LEAST))
-        return false; /* 0: a thread's */
-    return memcmp(owner->stack, &pattern, sizeof pattern) != 0;
-}
-
-static __attribute__((noinline)) void put_warm(struct place *place)
-{
-    struct shelf *shelf = &shelves.of[class_of_place(place)];
     if (shelves.warm_count >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
     shelf->warm_count++;
     shelves.warm_count++;
     push(&shelf->warm, place);
-}
-
-static __attribute__((noinline)) void watch_end(void)
-{
-    shelves.end_is_watched = true;
-    shelves.on_valgrind = RUNNING_ON_VALGRIND;
-    hk__thread_watch_end();
+    take_back(&place->owner);
 }
 
 void hk__stack_put(hk__stackful *owner)
 {
     struct place *place = (struct place *)owner;
-    const unsigned size_class = class_of_place(place);
-    struct shelf *shelf = &shelves.of[size_class];
-    if (HK__UNLIKELY(!shelves.end_is_watched)) watch_end();
-    if (HK__LIKELY(shelf->hot_count < hot_limit(size_class))) {
-        shelf->hot_count++;
-        push(&shelf->hot, place);
-    } else {
-        put_warm(place);
-    }
-    if (HK__UNLIKELY(shelves.on_valgrind)) hk__valgrind_put(owner);
-    hk__sanitize_put(owner);
+    struct shelf *shelf = &shelves.of[owner->size_class];
+    if (HK__LIKELY(shelf->hot_room > 0))
+        put_hot(shelf, place);
+    else
+        put_slowly(shelf, place);
 }
 
 /* A batch of stacks on their way to their slabs. */
@@ -256,9 +274,7 @@ bool hk__stack_trim(void)
     batch.count = 0;
     for (int n = 0; n < TRIM_BATCH && shelves.warm_count > 0; n++) {
         while (!shelf->warm) shelf++;
-        shelf->warm_count--;
-        shelves.warm_count--;
-        add(&batch, pop(&shelf->warm));
+        add(&batch, take_warm(shelf));
     }
     if (batch.count > 0) cool(&batch);
     return shelves.warm_count > 0;
@@ -269,10 +285,10 @@ static void let_cool(struct shelf *shelf)
 {
     while (shelf->hot) {
         push(&shelf->warm, pop(&shelf->hot));
-        shelf->hot_count--;
         shelf->warm_count++;
         shelves.warm_count++;
     }
+    shelf->hot_room = 0;
 }
 
 void hk__stack_thread_ends(void)

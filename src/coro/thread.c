@@ -7,6 +7,7 @@
 #include "coro/thread.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "coro/coro.h"
 #include "coro/stack.h"
@@ -31,7 +32,8 @@ static void end(void *unused)
     watched = false;
     hk__stack_thread_ends();
     hk__overflow_thread_ends();
-    hk__coro_clear(&self.coro);
+    free(self.coro.why);
+    self.coro.why = NULL;
 }
 
 static void make_key(void) { have_key = pthread_key_create(&key, end) == 0; }

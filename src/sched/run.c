@@ -207,7 +207,7 @@ void hk_sched_destroy(hk_sched *s)
 hk_tid hk__sched_spawn(hk_sched *s, hk_entry *fn, void *arg, const char *name)
 {
     if (s->inherited) return -ECHILD;
-    return hk__task_spawn(s, &s->root, fn, arg, &(hk_coro_options){ .name = hk__name_of(name) });
+    return hk__task_spawn(s, &s->root, fn, arg, hk__name_of(name), &(hk_coro_options){ 0 });
 }
 
 hk_tid(hk_sched_spawn)(hk_sched *s, hk_entry *fn, void *arg)
@@ -285,7 +285,7 @@ int64_t hk_now(void)
 static int run_main(hk_sched *s, hk_entry *main_task, void *arg)
 {
     s->main_value = hk_val(-ECANCELED);
-    s->main = hk__task_spawn(s, &s->root, main_task, arg, &(hk_coro_options){ .name = "main" });
+    s->main = hk__task_spawn(s, &s->root, main_task, arg, "main", &(hk_coro_options){ 0 });
     return s->main < 0 ? (int)s->main : hk_sched_run(s);
 }
 

@@ -193,8 +193,8 @@ static inline void hk__ready_push(hk_sched *s, hk_coro *task)
  * call). */
 static inline void hk__task_wake(hk_sched *s, hk_coro *task);
 
-/* task.c. Into a group that is open and has room. */
-hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
+/* task.c. Into a group that is open and has room; the name is not that of the options. */
+hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg, const char *name,
                       const hk_coro_options *options);
 hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
 /* The task that runs, or NULL: outside any, or where somebody else drives. */

@@ -28,7 +28,7 @@ hk_coro *hk__task_here(void)
 /* ---- birth ---- */
 
 /* It is the youngest child of its group. */
-static inline void enter(hk_group *g, hk_coro *child)
+static inline void enter(hk_group *g, hk_coro *child, bool daemon)
 {
     hk_coro *last = g->last;
     child->group = g;
@@ -36,7 +36,7 @@ static inline void enter(hk_group *g, hk_coro *child)
     child->prev = last;
     *(last != NULL ? &last->next : &g->first) = child;
     g->last = child;
-    if (HK__UNLIKELY(hk__task_is_daemon(child)))
+    if (HK__UNLIKELY(daemon))
         g->daemons++;
     else
         g->live++;
@@ -44,7 +44,7 @@ static inline void enter(hk_group *g, hk_coro *child)
 }
 
 static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group *g, hk_coro *t,
-                                                          const char *name)
+                                                          const char *name, bool daemon)
 {
     struct hk__task_map *m = &s->map;
     do m->last++;
@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group 
     m->slot[(uint64_t)m->last & m->mask] = t;
     t->tid = m->last;
     t->name = name;
-    enter(g, t);
+    enter(g, t, daemon);
     s->live++;
     hk__task_wake(s, t);
     return t->tid;
@@ -74,59 +74,74 @@ static inline int inherit(hk_coro *child)
 
 static void task_end(hk__stackful *f, void *value) __attribute__((noreturn));
 
-hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg,
+hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg, const char *name,
                       const hk_coro_options *options)
 {
     if (fn == NULL) hk__misuse("a task is spawned without a function");
     int r = reserve(s);
     hk__stackful *f = NULL;
-    if (r == 0) {
+    if (HK__LIKELY(r == 0))
         f = hk__stack_get(options->stack != 0 ? options->stack : s->stack, options->unguarded);
-        r = f == NULL ? -ENOMEM : 0;
+    if (HK__LIKELY(f != NULL && hk__coro_fits(f, options))) {
+        hk__coro_arm(f, fn, arg, options, task_end);
+        if (HK__LIKELY(inherit(&f->coro) == 0)) return enrol(s, g, &f->coro, name, options->daemon);
     }
-    if (r == 0 && (!hk__coro_arm(f, fn, arg, options, task_end) || inherit(&f->coro) < 0)) {
-        hk__stack_put(f);
-        r = -ENOMEM;
-    }
-    if (r < 0) {
-        if (options->arg_release != NULL) options->arg_release(arg);
-        return r;
-    }
-    return enrol(s, g, &f->coro, options->name);
+    if (f != NULL) hk__stack_put(f);
+    if (options->arg_release != NULL) options->arg_release(arg);
+    return r < 0 ? r : -ENOMEM;
 }
 
-static const hk_coro_options default_options;
+static inline bool is_unlimited(const hk_group *g, const hk_sched *s)
+{
+    return g->scope.owner != NULL && g->scope.sched == s && g->limit == 0;
+}
 
 /* The group that is meant, where it may get one more now. */
 static int admit(hk_group **g)
 {
     hk_sched *s = here();
     if (HK__UNLIKELY(s == NULL)) return hk__outside();
-    if (*g == HK_ROOT) {
-        *g = &s->root;
-        return 0;
-    }
+    if (*g == HK_ROOT) *g = &s->root;
+    if (HK__LIKELY(is_unlimited(*g, s))) return 0;
     if ((*g)->scope.owner == NULL) return -EPIPE;
     if ((*g)->scope.sched != s) return -EPERM;
-    return HK__LIKELY((*g)->limit == 0) ? 0 : hk__group_make_room(*g);
+    return hk__group_make_room(*g);
 }
 
-hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options)
+static __attribute__((noinline)) hk_tid spawn_slowly(hk_group *g, hk_entry *fn, void *arg,
+                                                     const char *name,
+                                                     const hk_coro_options *options)
 {
-    if (options == NULL) options = &default_options;
     int r = admit(&g);
     if (r < 0) {
         if (options->arg_release != NULL) options->arg_release(arg);
         return r;
     }
-    hk_tid tid = hk__task_spawn(here(), g, fn, arg, options);
-    if (HK__UNLIKELY(r > 0)) hk__group_keep(g);
+    hk_tid tid = hk__task_spawn(here(), g, fn, arg, name, options);
+    if (r > 0) hk__group_keep(g);
     return tid;
+}
+
+static inline hk_tid spawn_into(hk_group *g, hk_entry *fn, void *arg, const char *name,
+                                const hk_coro_options *options)
+{
+    hk_sched *s = here();
+    if (HK__UNLIKELY(s == NULL || (g != HK_ROOT && !is_unlimited(g, s))))
+        return spawn_slowly(g, fn, arg, name, options);
+    return hk__task_spawn(s, g != HK_ROOT ? g : &s->root, fn, arg, name, options);
+}
+
+static const hk_coro_options default_options;
+
+hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_options *options)
+{
+    if (options == NULL) options = &default_options;
+    return spawn_into(g, fn, arg, options->name, options);
 }
 
 hk_tid hk__spawn(hk_group *g, hk_entry *fn, void *arg, const char *name)
 {
-    return hk_spawn_with(g, fn, arg, &(hk_coro_options){ .name = hk__name_of(name) });
+    return spawn_into(g, fn, arg, hk__name_of(name), &default_options);
 }
 
 hk_tid(hk_spawn)(hk_group *g, hk_entry *fn, void *arg) { return hk__spawn(g, fn, arg, NULL); }
@@ -139,7 +154,7 @@ hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
     const bool promised = r > 0;
     if (r >= 0) r = reserve(here());
     if (r == 0) r = inherit(co);
-    hk_tid tid = r < 0 ? r : enrol(here(), g, co, name);
+    hk_tid tid = r < 0 ? r : enrol(here(), g, co, name, false);
     if (HK__UNLIKELY(promised)) hk__group_keep(g);
     if (tid > 0) return tid;
     co->state = HK__FINISHED;

@@ -36,7 +36,7 @@ TEST(as_small_as_they_are_asked_for)
         hk__stackful *owner = hk__stack_get(cases[i].wanted, true);
         if (!CHECK(owner)) continue;
         CHECK_EQ(owner->size, cases[i].size);
-        CHECK_EQ((char *)(owner + 1) + owner->colour, owner->stack + owner->size);
+        CHECK((char *)(owner + 1) <= owner->stack + owner->size);
         hk__stack_put(owner);
     }
 }
