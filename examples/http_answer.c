@@ -5,27 +5,66 @@
 #include "http_fields.h"
 #include "http_server.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- The buffer ---- */
+
+/* There is one. False: no memory, which is remembered. */
+static bool borrow(struct http *h)
+{
+    struct http_server *server = h->server;
+    if (h->out != NULL) return true;
+    h->out = server->spare;
+    if (h->out != NULL) {
+        server->spare = h->out->next;
+        server->spare_count--;
+    } else {
+        h->out = malloc(sizeof *h->out);
+        if (h->out == NULL) h->error = -ENOMEM;
+    }
+    return h->out != NULL;
+}
+
+static void give_back(struct http *h)
+{
+    struct http_server *server = h->server;
+    if (h->out != NULL && server->spare_count < HTTP_SPARE_MAX) {
+        h->out->next = server->spare;
+        server->spare = h->out;
+        server->spare_count++;
+    } else {
+        free(h->out);
+    }
+    h->out = NULL;
+}
+
+static void send_all(struct http *h, size_t size)
+{
+    h->since = h->server->ticks;
+    ssize_t n = hk_send(h->fd, h->out->bytes, size, 0);
+    if (n > 0) h->server->bytes += n;
+    if (n < (ssize_t)size) h->error = n < 0 ? (int)n : -EPIPE;
+}
 
 void http_flush(struct http *h)
 {
     size_t size = h->out_used;
     h->out_used = 0;
-    if (h->error < 0 || size == 0) return;
-    h->since = h->server->ticks;
-    ssize_t n = hk_send(h->fd, h->out, size, 0);
-    if (n > 0) h->server->bytes += n;
-    if (n < (ssize_t)size) h->error = n < 0 ? (int)n : -EPIPE;
+    if (h->error == 0 && size > 0) send_all(h, size);
+    give_back(h);
 }
 
 static void put(struct http *h, const char *text, size_t size)
 {
     while (size > 0 && h->error == 0) {
-        if (h->out_used == sizeof h->out) http_flush(h);
-        size_t n = sizeof h->out - h->out_used;
+        if (h->out_used == HTTP_OUT_SIZE) http_flush(h);
+        if (!borrow(h)) return;
+        size_t n = HTTP_OUT_SIZE - h->out_used;
         if (n > size) n = size;
-        memcpy(h->out + h->out_used, text, n);
+        memcpy(h->out->bytes + h->out_used, text, n);
         h->out_used += n;
         text += n;
         size -= n;
@@ -143,11 +182,12 @@ void http_body(struct http *h, const char *data, size_t size)
 
 char *http_body_room(struct http *h, size_t *ret_size)
 {
-    if (h->out_used > sizeof h->out / 2) http_flush(h);
-    size_t room = sizeof h->out - h->out_used;
+    if (h->out_used > HTTP_OUT_SIZE / 2) http_flush(h);
+    *ret_size = 0;
+    if (h->error < 0 || !borrow(h)) return NULL;
+    const size_t room = HTTP_OUT_SIZE - h->out_used;
     *ret_size = (int64_t)room < h->unsent ? room : (size_t)h->unsent;
-    if (h->error < 0) *ret_size = 0;
-    return h->out + h->out_used;
+    return h->out->bytes + h->out_used;
 }
 
 void http_body_fill(struct http *h, size_t size)

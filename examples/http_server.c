@@ -153,6 +153,12 @@ int http_serve(int listener, struct http_server *server)
     server->listener = listener;
     int r = hk_serve(listener, connection, &options);
     hk_task_kill(watching);
+    while (server->spare != NULL) {
+        union http_buffer *buffer = server->spare;
+        server->spare = buffer->next;
+        free(buffer);
+    }
+    server->spare_count = 0;
     return r;
 }
 

@@ -22,9 +22,10 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { HTTP_IN_SIZE = 4096, HTTP_OUT_SIZE = 65536, HTTP_TICK_MS = 250 };
+enum { HTTP_IN_SIZE = 4096, HTTP_OUT_SIZE = 65536, HTTP_SPARE_MAX = 16, HTTP_TICK_MS = 250 };
 
 struct http;
+union http_buffer;
 
 struct http_server {
     /* What the program decides. */
@@ -44,6 +45,8 @@ struct http_server {
     bool stopping;
     int64_t ticks;
     struct http *first;
+    union http_buffer *spare; /* those of answers that are sent */
+    int spare_count;
     time_t date_time;
     char date[32];
 };
@@ -51,7 +54,6 @@ struct http_server {
 /* A connection, while a request is answered. */
 struct http {
     struct http_server *server;
-    struct http_request request;
     int fd;
     int error;  /* -errno: the connection is broken, and all that follows does nothing */
     int status; /* of this answer */
@@ -63,8 +65,16 @@ struct http {
     int64_t since; /* ticks */
     struct http *next, **link;
     size_t in_at, in_used, out_used;
-    int64_t unsent; /* of the body that was announced */
-    char in[HTTP_IN_SIZE], out[HTTP_OUT_SIZE];
+    int64_t unsent;         /* of the body that was announced */
+    union http_buffer *out; /* while there is an answer in it; NULL: none is borrowed */
+    char in[HTTP_IN_SIZE];
+    struct http_request request;
+};
+
+/* Few answers are under way at once, so few of these are needed, and those stay in the cache. */
+union http_buffer {
+    char bytes[HTTP_OUT_SIZE];
+    union http_buffer *next; /* of those that are spare */
 };
 
 /* Serves until http_stop. listener: as in hk_serve; returns as that. */
