@@ -71,6 +71,10 @@ static __attribute__((constructor)) void watch_forks(void)
     pthread_atfork(lock_before_fork, unlock_after_fork, unlock_after_fork);
 }
 
+/* Below the lowest stack without a guard there is room for what the sentence about its overflow
+ * takes. Below the others lie stacks, of a process that ends. */
+static size_t lead_of(unsigned size_class) { return size_class < HK__STACK_GUARDED ? 8192 : 0; }
+
 /* MAP_STACK by itself rules huge pages out. */
 static char *reserve(size_t bytes, bool dense)
 {
@@ -90,11 +94,13 @@ static struct hk__slab *open_slab(unsigned size_class)
     size_t count = size > HK__SLAB_SHARED ? 1 : (dense ? HK__SLAB_DENSE : HK__SLAB_BYTES) / size;
     struct hk__slab *slab = calloc(1, sizeof *slab + (count + 63) / 64 * sizeof *slab->free);
     if (!slab) return NULL;
-    while (!(slab->low = reserve(count * size, dense)) && count > 1) count /= 2;
+    const size_t lead = lead_of(size_class);
+    while (!(slab->low = reserve(lead + count * size, dense)) && count > 1) count /= 2;
     if (!slab->low) {
         free(slab);
         return NULL;
     }
+    slab->low += lead;
     slab->stack_size = size;
     slab->count = (uint32_t)count;
     slab->size_class = (uint8_t)size_class;
@@ -107,7 +113,8 @@ static struct hk__slab *open_slab(unsigned size_class)
  * need one mapping more than it allows: then the slab stays in use. */
 static void close_slab(struct hk__slab *slab)
 {
-    if (munmap(slab->low, slab->count * slab->stack_size) == 0) {
+    const size_t lead = lead_of(slab->size_class);
+    if (munmap(slab->low - lead, lead + slab->count * slab->stack_size) == 0) {
         free(slab);
         return;
     }
