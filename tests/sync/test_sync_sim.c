@@ -10,7 +10,7 @@
 #define SYNC_TEST(id, preemptions) \
     static void id(void); \
     SIM_TEST(id##_by_chance) { id(); } \
-    SIM_SEARCH(id##_on_every_schedule, preemptions) { id(); } \
+    SIM_SEARCH(id##_on_every_schedule, preemptions, .seconds = 60) { id(); } \
     static void id(void)
 
 /* ---- who takes part ---- */
