@@ -283,7 +283,7 @@ static void *sleep_a_little(void *arg)
     pthread_mutex_lock(&lock);
     begun++;
     pthread_mutex_unlock(&lock);
-    nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+    nanosleep(&(struct timespec){ .tv_nsec = 300 * 1000 * 1000 }, NULL); /* a shutdown begins */
     *(bool *)arg = true;
     return NULL;
 }
