@@ -257,7 +257,9 @@ static hk_chan *allocate(size_t item_size, size_t capacity, bool ordered)
         __builtin_mul_overflow(ordered ? sizeof(struct hk__place) : 0, capacity, &places))
         return NULL;
     items &= ~(size_t)(ALIGNED - 1);
-    if (__builtin_add_overflow(head + places, items, &all) || all < head + places) return NULL;
+    if (__builtin_add_overflow(head + places, items, &all) || all < head + places ||
+        all > PTRDIFF_MAX)
+        return NULL;
     hk_chan *ch = malloc(all);
     if (ch == NULL) return NULL;
     memset(ch, 0, sizeof *ch);

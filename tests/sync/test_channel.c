@@ -494,7 +494,7 @@ TASK_TEST(a_channel_that_could_not_be_opened_says_so)
 {
     typedef HK_CHAN(struct files_of_bytes { char bytes[4096]; }) big_chan;
     static struct files_of_bytes item;
-    HK_CHANNEL(big_chan, ch, SIZE_MAX / 8192);
+    HK_CHANNEL(big_chan, ch, SIZE_MAX / 16384);
     hk_chan_numbers n;
     CHECK_EQ(hk_chan_send(ch, &item), -ENOMEM);
     CHECK_EQ(hk_chan_recv(ch, &item), -ENOMEM);

@@ -479,7 +479,7 @@ TASK_TEST(an_end_and_a_failure_happen_too)
     };
     HK_CHAN(struct big) none;
     static struct big big;
-    CHECK_EQ(hk_chan_open(&none, SIZE_MAX / 4096), -ENOMEM);
+    CHECK_EQ(hk_chan_open(&none, SIZE_MAX / 16384), -ENOMEM);
     open_both(1);
     hk_arm arms[] = { hk_on_recv(a, &item), hk_on_send(b, &item), hk_on_recv(none, &big) };
     CHECK_EQ(hk_chan_send(b, &item), 0);

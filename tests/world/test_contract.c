@@ -678,7 +678,7 @@ WORLD_TEST_REAL(direct_polls_where_it_must)
 
 WORLD_TEST(direct_on_nonsense)
 {
-    char buf[8];
+    char buf[8] = { 0 };
     int fds[2];
     world_pipe(w, fds);
     CHECK_EQ(world_transfer(w, HK__DIRECT_RECV, fds[0], buf, 8), -ENOTSOCK);
