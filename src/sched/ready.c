@@ -3,40 +3,42 @@
  * failure can be told; so that waking a task, which must not fail, is one store. */
 #include "sched/sched.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "coro/slots.h"
 
-/* Both grow in place, where the allocator can: what is in them is not to be copied each time. An
- * index that is one bit longer says whether its slot stays or moves up by as much as there was. */
+/* An index that is one bit longer says whether its slot stays or moves up by as much as there
+ * was. */
 
 static int widen_ring(struct hk__ready *r)
 {
-    const uint32_t before = r->slot != NULL ? r->mask + 1 : 0,
-                   after = before != 0 ? before * 2 : 64;
-    hk_coro **slot = realloc(r->slot, after * sizeof *slot);
+    const uint32_t before = r->slot != NULL ? r->mask + 1 : 0;
+    hk_coro **slot = hk__slots_widen(r->slot, before);
     if (slot == NULL) return -ENOMEM;
     for (uint32_t i = r->head; i != r->tail; i++)
-        if (i & before) slot[i & (after - 1)] = slot[i & r->mask];
+        if (i & before) slot[(i & r->mask) + before] = slot[i & r->mask];
     r->slot = slot;
-    r->mask = after - 1;
+    r->mask = before != 0 ? 2 * before - 1 : HK__SLOTS_LEAST - 1;
     return 0;
 }
 
 static int widen_map(struct hk__task_map *m)
 {
-    const uint64_t before = m->slot != NULL ? m->mask + 1 : 0,
-                   after = before != 0 ? before * 2 : 64;
-    hk_coro **slot = realloc(m->slot, after * sizeof *slot);
+    const uint64_t before = m->slot != NULL ? m->mask + 1 : 0;
+    hk_coro **slot = hk__slots_widen(m->slot, before);
     if (slot == NULL) return -ENOMEM;
-    memset(slot + before, 0, (after - before) * sizeof *slot);
     for (uint64_t i = 0; i < before; i++) {
         if (slot[i] == NULL || !((uint64_t)slot[i]->tid & before)) continue;
         slot[i + before] = slot[i];
         slot[i] = NULL;
     }
     m->slot = slot;
-    m->mask = after - 1;
+    m->mask = before != 0 ? 2 * before - 1 : HK__SLOTS_LEAST - 1;
     return 0;
+}
+
+void hk__tasks_release(hk_sched *s)
+{
+    hk__slots_free(s->ready.slot, (uint64_t)s->ready.mask + 1);
+    hk__slots_free(s->map.slot, s->map.mask + 1);
 }
 
 int hk__tasks_reserve(hk_sched *s)

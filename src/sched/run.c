@@ -60,8 +60,7 @@ static void finish(hk_sched *s)
     if (s->world != NULL) s->world->table->destroy(s->world);
     hk__ends_forget(s, NULL);
     free(s->trunk.coro.why);
-    free(s->ready.slot);
-    free(s->map.slot);
+    hk__tasks_release(s);
     give_memory(s);
 }
 

@@ -112,6 +112,7 @@ struct hk__operations {
     uint32_t size, free; /* free: the first such slot; 0: none */
     uint32_t count;      /* under way, or waiting for room */
     uint32_t waiting;    /* the first that the world had no room for; 0: none */
+    intptr_t result;     /* of the one that is done */
 };
 
 /* Whether it pays to look again and again before sleeping; see loop.c. */
@@ -176,6 +177,7 @@ static inline hk_sched *hk__sched_of(const hk_call *call);
 
 /* ready.c. Room for one more task in the ring and the map: 0 or -ENOMEM. */
 int hk__tasks_reserve(hk_sched *s);
+void hk__tasks_release(hk_sched *s); /* both are gone */
 /* The next batch; false: nobody is ready, or the pass is over. */
 bool hk__ready_extend(hk_sched *s);
 /* Somebody may run without a look at the clock: the batch is not over, nor is the ring empty. */
