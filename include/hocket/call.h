@@ -29,7 +29,7 @@ extern "C" {
 typedef struct hk_driver hk_driver;
 struct hk_driver {
     /* The call has its result (call->result): make its task go on. Any time after the handler
-     * began. */
+     * began. Not of a call with `done`: that is called instead. */
     void (*complete)(hk_driver *driver, hk_call *call, intptr_t result);
     /* The number of the call's task. */
     int64_t (*tid)(hk_driver *driver, const hk_call *call);
@@ -63,10 +63,14 @@ struct hk_call {
     const hk_call_type *type;
     hk_driver *driver; /* filled in by who accepts it */
     void *task;        /* likewise: the driver's own */
-    intptr_t result;
-    void (*done)(hk_call *call); /* of a forwarded call: told here, its task is not resumed */
-    uint32_t since;              /* when it parked, units of 256 ns; the lower bits */
-    uint8_t state;               /* HK__CALL_NEW ... */
+    union {
+        /* Until there is a result: of a forwarded call, which is told here, and its task is not
+         * resumed; else NULL. */
+        void (*done)(hk_call *call);
+        intptr_t result; /* from then on */
+    };
+    uint32_t since; /* when it parked, units of 256 ns; the lower bits */
+    uint8_t state;  /* HK__CALL_NEW ... */
     uint8_t abort_asked;
     uint16_t since_above; /* the upper bits */
 };
@@ -84,13 +88,17 @@ HK_API void hk__call_misuse(const hk_call *call, const char *what) __attribute__
 static inline void hk_call_complete(hk_call *call, intptr_t result)
 {
     unsigned state = call->state;
+    void (*done)(hk_call *) = call->done;
     if (HK__UNLIKELY(state == HK__CALL_SETTLED)) hk__call_misuse(call, "was completed twice");
     call->result = result;
     call->state = HK__CALL_SETTLED;
     if (state == HK__CALL_HANDLING) return;
     if (HK__UNLIKELY(call->driver == NULL))
         hk__call_misuse(call, "was completed, but no driver has accepted it");
-    call->driver->complete(call->driver, call, result);
+    if (HK__UNLIKELY(done != NULL))
+        done(call);
+    else
+        call->driver->complete(call->driver, call, result);
 }
 
 /* The number of the task that made a call.

@@ -81,8 +81,9 @@ void hk__dir_next_handle(hk_call *call)
     hk_sched *s = hk__sched_of(call);
     int r;
     if (self->file.slot != 0) {
+        const intptr_t n = hk__operation_result(s);
         hk__file_end(s, &self->file);
-        r = look_again(s, self, call->result);
+        r = look_again(s, self, n);
     } else {
         r = look(s, self);
     }

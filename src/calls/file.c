@@ -78,8 +78,9 @@ void hk__file_handle(hk_call *call)
     if (s == NULL) {
         hk_call_complete(call, -ENOSYS);
     } else if (self->slot != 0) {
+        const intptr_t r = hk__operation_result(s);
         hk__file_end(s, self);
-        hk_call_complete(call, call->result);
+        hk_call_complete(call, r);
     } else {
         int r = hk__file_begin(s, self, &self->operation);
         if (r < 0) hk_call_complete(call, r);
@@ -105,8 +106,12 @@ void hk__open_handle(hk_call *call)
 {
     hk_file_call *self = file_of(call);
     hk_sched *s = hk__sched_of(call);
-    if (self->slot != 0 && call->result >= 0) hk__descriptor_born(s, (int)call->result, 0);
-    if (s != NULL && self->slot == 0 && open_directly(s, self)) return;
+    if (self->slot != 0) {
+        const intptr_t fd = hk__operation_result(s);
+        if (fd >= 0) hk__descriptor_born(s, (int)fd, 0);
+    } else if (s != NULL && open_directly(s, self)) {
+        return;
+    }
     hk__file_handle(call);
 }
 
@@ -153,7 +158,8 @@ void hk__fsync_handle(hk_call *call)
     const hk_sched *s = hk__sched_of(call);
     const bool known = s != NULL && (unsigned)self->operation.fd < s->descriptors.count;
     struct hk__descriptor *d = known ? &s->descriptors.table[self->operation.fd] : NULL;
-    if (self->slot != 0 && is_lost(call->result)) d->lost = (int16_t)call->result;
+    if (self->slot != 0 && is_lost(hk__operation_result(s)))
+        d->lost = (int16_t)hk__operation_result(s);
     if (self->slot == 0 && d != NULL && d->lost != 0)
         hk_call_complete(call, d->lost);
     else
@@ -229,7 +235,8 @@ static void answer(const hk_file_call *self)
 
 void hk__stat_handle(hk_call *call)
 {
-    if (file_of(call)->slot != 0 && call->result == 0) answer(file_of(call));
+    if (file_of(call)->slot != 0 && hk__operation_result(hk__sched_of(call)) == 0)
+        answer(file_of(call));
     if (file_of(call)->operation.fd == AT_FDCWD)
         hk__file_handle(call);
     else

@@ -30,11 +30,14 @@ static void work_handle(hk_call *call)
     const hk__operation operation = {
         .kind = HK__OP_LOOKUP, .path = l->host, .addresses = l->list, .count = HK_NET_ADDRESSES
     };
-    int64_t r = call->result;
-    if (l->slot != 0)
+    hk_sched *s = hk__sched_of(call);
+    int64_t r;
+    if (l->slot != 0) {
+        r = hk__operation_result(s);
         l->slot = 0;
-    else if ((r = hk__operation_start(hk__sched_of(call), call, &operation, &l->slot)) == 0)
+    } else if ((r = hk__operation_start(s, call, &operation, &l->slot)) == 0) {
         return;
+    }
     hk_call_complete(call, (intptr_t)r);
 }
 

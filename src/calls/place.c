@@ -86,7 +86,7 @@ static void go_on(hk_sched *s, hk_file_call *self, int64_t n)
 static void go_on_after(hk_sched *s, hk_file_call *self)
 {
     const struct hk__descriptor *d = &s->descriptors.table[self->operation.fd];
-    const int64_t n = self->call.result;
+    const int64_t n = hk__operation_result(s);
     const int fd = self->operation.fd;
     self->slot = 0;
     if (n <= 0 || self->call.abort_asked || d->closing || (d->note & HK__NOTE_UNCACHED)) {

@@ -86,7 +86,7 @@ void hk__file_done(hk_call *call)
                          .call = call,
                          .fd = self->fd,
                          .side = writes(self) ? HK__WRITER : HK__READER };
-    const int64_t n = call->result;
+    const int64_t n = hk__operation_result(s);
     const int fd = self->fd; /* the call may be gone by the end */
     self->slot = 0;
     if (is_over(&io, n)) {

@@ -104,7 +104,7 @@ static void finish(hk_sched *s, uint32_t slot, int64_t result)
 {
     hk_call *call = s->operations.table[slot].call;
     give_back(&s->operations, slot);
-    call->result = (intptr_t)result;
+    s->operations.result = (intptr_t)result;
     hk__call_retry(call);
 }
 

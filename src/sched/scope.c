@@ -59,7 +59,12 @@ static void interrupt(hk_coro *strand, unsigned force)
     if (s == NULL || s->inherited) return;
     int r = hk__scope_refusal(force, call);
     if (r == 0 && force & HK__NO_WAITING) r = -ECANCELED;
-    if (r != 0 && hk__call_abort(call, r)) call->driver->complete(call->driver, call, r);
+    void (*done)(hk_call *) = call->done; /* where the result will be */
+    if (r == 0 || !hk__call_abort(call, r)) return;
+    if (done != NULL)
+        done(call);
+    else
+        call->driver->complete(call->driver, call, r);
 }
 
 /* ---- spreading it ---- */

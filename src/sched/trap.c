@@ -261,10 +261,6 @@ bool hk_call_start(hk_call *call)
 void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
 {
     (void)result; /* it is in the call */
-    if (call->done != NULL) {
-        call->done(call);
-        return;
-    }
     hk_coro *t = call->task;
     HK__ASSERT(t->call == call);
     t->call = NULL;
