@@ -28,7 +28,10 @@ enum hk__operation_kind {
     HK__OP_UNLINK,   /* path, flags: AT_REMOVEDIR */
     HK__OP_MKDIR,    /* path, mode */
     HK__OP_LOOKUP,   /* path: a host's name, addresses: the list, count: its size; how many */
-    HK__OP_WORK      /* work(argument), on a thread of the pool; its value */
+    HK__OP_WORK,     /* work(argument), on a thread of the pool; its value */
+    /* fd, vector: one, flags: what a socket takes at once, or -EAGAIN; done before the next wait
+     * ends. Only in worlds that hand in together (world.h) */
+    HK__OP_SEND
 };
 
 typedef struct hk__operation {

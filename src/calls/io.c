@@ -5,7 +5,7 @@
  *   flags     of the call of that name
  *   data      where the bytes are
  *   progress  how many went: a call that moved some of them and then fails says how many
- *   slot      of a file: the operation under way */
+ *   slot      the operation under way: of a file, or what was handed in for a socket */
 #include "calls/calls.h"
 
 #include "sched/descriptor.h"
@@ -17,16 +17,16 @@
 static bool leave(hk_io_call *io)
 {
     hk_sched *s = hk__sched_of(&io->call);
-    if (!(s->descriptors.table[io->fd].note & HK__NOTE_FILE)) {
-        hk__descriptor_leave(s, io->fd, &io->call);
-        return true;
-    }
+    const bool is_file = s->descriptors.table[io->fd].note & HK__NOTE_FILE;
     if (io->slot != 0) {
         if (hk__operation_abort(s, io->slot) == HK_ABORT_LATER) return false;
         io->slot = 0;
+        if (!is_file) hk__io_handed_back(&s->descriptors.table[io->fd], &io->call);
         hk__descriptor_let_go(s, io->fd);
+    } else if (!is_file) {
+        hk__descriptor_leave(s, io->fd, &io->call);
     }
-    hk__line_leave(s, io);
+    if (is_file) hk__line_leave(s, io);
     return true;
 }
 

@@ -3,14 +3,21 @@
  *
  * What went so far is counted in the call. A failure on the way is told by a short count; it is
  * still there for the next call. Nothing of the caller's is changed: what is left of several
- * buffers is put together anew for each try. */
+ * buffers is put together anew for each try.
+ *
+ * Where a system call is dear, and many tasks have been woken together, what they send is handed in
+ * with the next wait, all of it by one call. Such a send is tried there once, and goes on here. */
 #include "calls/calls.h"
 
 #include "sched/descriptor.h"
+#include "sched/operation.h"
 
 #include <limits.h>
 
-enum { PIECES = 16 }; /* of the rest of a vector, for one try: no more of the task's stack */
+enum {
+    PIECES = 16, /* of the rest of a vector, for one try: no more of the task's stack */
+    TOGETHER_BYTES = 16384 /* handed in at most: with more, the call is not what costs */
+};
 
 /* What a call writes. */
 struct load {
@@ -38,26 +45,89 @@ static inline int64_t put_first(struct hk__io *io, const struct load *load)
     return hk__io_direct(io, &direct);
 }
 
+/* What is left, from the first try or after it. Inline: the common calls come this way. */
+static inline __attribute__((always_inline)) void put_on(struct hk__io *io, const struct load *load)
+{
+    hk_io_call *self = HK_CONTAINER(io->call, hk_io_call, call);
+    const bool no_wait = load->kind == HK__DIRECT_SEND && (load->flags & MSG_DONTWAIT);
+    while (HK__LIKELY(hk__io_ready(io)) || load->size == 0 || no_wait) {
+        int64_t n = HK__LIKELY(self->progress == 0) ? put_first(io, load)
+                                                    : put_rest(io, load, self->progress);
+        if (load->kind == HK__DIRECT_WRITE && HK__UNLIKELY(io->d->note & HK__NOTE_FILE))
+            return hk__file_go_on(io, n);
+        if (n == -EAGAIN && !no_wait) break;
+        if (n > 0) self->progress += (size_t)n;
+        bool more = n > 0 && self->progress < load->size && (io->d->note & HK__NOTE_STREAM);
+        if (HK__LIKELY(!more)) return hk__io_finish(io, hk__io_outcome(self, n));
+    }
+    int r = hk__io_park(io);
+    if (r < 0) hk__io_finish(io, hk__io_outcome(self, r));
+}
+
+/* Whether what a task itself sends may be handed in. */
+static bool goes_together(const struct hk__io *io, const struct load *load)
+{
+    const hk_coro *t = io->call->task;
+    const unsigned stream = HK__NOTE_SOCKET | HK__NOTE_STREAM;
+    return hk__io_ready(io) && io->call->state == HK__CALL_HANDLING && io->call->done == NULL &&
+           t->state == HK__TASK && (io->d->note & stream) == stream && load->count == 1 &&
+           load->message == NULL && load->size > 0 && load->size < TOGETHER_BYTES &&
+           !(load->flags & ~MSG_NOSIGNAL);
+}
+
+/* False: it is not to be, or there is no room. */
+static __attribute__((noinline)) bool hand_in(struct hk__io *io, const struct load *load)
+{
+    hk_io_call *self = HK_CONTAINER(io->call, hk_io_call, call);
+    const hk__operation operation = { .kind = HK__OP_SEND,
+                                      .fd = io->fd,
+                                      .flags = load->flags,
+                                      .count = 1,
+                                      .vector = load->vector };
+    if (!goes_together(io, load) || hk__descriptor_hold(io->s, io->fd) < 0) return false;
+    if (hk__operation_start(io->s, io->call, &operation, &self->slot) < 0) {
+        hk__descriptor_let_go(io->s, io->fd);
+        return false;
+    }
+    hk__io_handed_in(io);
+    return true;
+}
+
+/* What was handed in is done, or some of it. */
+static __attribute__((noinline)) void handed_in(hk_call *call, const struct load *load)
+{
+    hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
+    hk_sched *s = hk__sched_of(call);
+    const int fd = self->fd; /* the call may be gone by the end */
+    struct hk__io io = { s, &s->descriptors.table[fd], call, fd, HK__WRITER };
+    const int64_t n = call->result;
+    const bool is_ours = hk__io_handed_back(io.d, call);
+    self->slot = 0;
+    if (n > 0) self->progress += (size_t)n;
+    const bool is_full = n == -EAGAIN || (n > 0 && self->progress < load->size);
+    if (is_full && is_ours) io.d->dry |= HK__WRITABLE;
+    if (is_full && is_ours && !io.d->closing && !call->abort_asked)
+        put_on(&io, load);
+    else
+        hk_call_complete(call, hk__io_outcome(self, n != -EAGAIN                ? n
+                                                    : !is_ours || io.d->closing ? -EBADF
+                                                                                : -ECANCELED));
+    hk__descriptor_let_go(s, fd);
+}
+
 /* Inline: the common calls come this way. */
 static inline __attribute__((always_inline)) void put(hk_call *call, struct load load)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
-    const bool no_wait = load.kind == HK__DIRECT_SEND && (load.flags & MSG_DONTWAIT);
     struct hk__io io;
-    if (load.kind == HK__DIRECT_WRITE && HK__UNLIKELY(self->slot != 0)) return hk__file_done(call);
-    if (!hk__io_enter(&io, call, self->fd, HK__WRITER)) return;
-    while (HK__LIKELY(hk__io_ready(&io)) || load.size == 0 || no_wait) {
-        int64_t n = HK__LIKELY(self->progress == 0) ? put_first(&io, &load)
-                                                    : put_rest(&io, &load, self->progress);
-        if (load.kind == HK__DIRECT_WRITE && HK__UNLIKELY(io.d->note & HK__NOTE_FILE))
-            return hk__file_go_on(&io, n);
-        if (n == -EAGAIN && !no_wait) break;
-        if (n > 0) self->progress += (size_t)n;
-        bool more = n > 0 && self->progress < load.size && (io.d->note & HK__NOTE_STREAM);
-        if (HK__LIKELY(!more)) return hk__io_finish(&io, hk__io_outcome(self, n));
+    if (HK__UNLIKELY(self->slot != 0)) {
+        if (hk__sched_of(call)->descriptors.table[self->fd].note & HK__NOTE_FILE)
+            return hk__file_done(call);
+        return handed_in(call, &load);
     }
-    int r = hk__io_park(&io);
-    if (r < 0) hk__io_finish(&io, hk__io_outcome(self, r));
+    if (!hk__io_enter(&io, call, self->fd, HK__WRITER)) return;
+    if (HK__UNLIKELY(io.s->together) && hand_in(&io, &load)) return;
+    put_on(&io, &load);
 }
 
 static inline struct load one_buffer(const hk_io_call *self, uint8_t kind)

@@ -23,7 +23,8 @@ struct hk__descriptor {
     hk_call *waiter[2];  /* by side; of a file: first and last at its position, see line.c */
     uint32_t generation; /* of its ticket */
     uint8_t dry : 4;     /* HK__READABLE, HK__WRITABLE: known not to be */
-    uint8_t paused : 4;  /* the waiter of that side waits for a timer: events are only remembered */
+    uint8_t paused : 4;  /* the waiter of that side waits for a timer, or for what was handed in:
+                          * events are only remembered */
     uint8_t seen;        /* HK__HANGUP, HK__URGENT, by which a short read proves nothing */
     uint8_t watched;     /* directions in which the world watches it */
     uint8_t note;        /* the world's */
@@ -150,6 +151,22 @@ static inline void hk__io_finish(struct hk__io *io, int64_t result)
         io->s->descriptors.waiting--;
     }
     hk_call_complete(io->call, (intptr_t)result);
+}
+
+/* A write that was handed in, to be done with the next wait, keeps others off its side. */
+static inline void hk__io_handed_in(struct hk__io *io)
+{
+    io->d->waiter[HK__WRITER] = io->call;
+    io->d->paused |= HK__WRITABLE;
+}
+
+/* False: the number has got another meaning meanwhile. */
+static inline bool hk__io_handed_back(struct hk__descriptor *d, const hk_call *call)
+{
+    if (d->waiter[HK__WRITER] != call) return false;
+    d->waiter[HK__WRITER] = NULL;
+    d->paused &= ~HK__WRITABLE & 15;
+    return true;
 }
 
 /* The call waits for the next event. 0, or -errno: the descriptor cannot be watched, the call is

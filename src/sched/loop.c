@@ -182,6 +182,9 @@ static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
     return count;
 }
 
+/* So many that it pays to have what they send handed in together. */
+enum { MANY = 4 };
+
 static void look_at_world(hk_sched *s, int64_t until)
 {
     hk__event events[HK__EVENTS];
@@ -192,6 +195,7 @@ static void look_at_world(hk_sched *s, int64_t until)
         count = look_again(s, events, until);
     if (until != 0 && count == 0) count = sleep_until(s, events, until);
     if (HK__UNLIKELY(count < 0) && s->simulation != NULL) s->over = count;
+    s->together = s->world->together && count >= MANY;
     serve(s, events, count);
 }
 

@@ -149,6 +149,7 @@ struct hk_sched {
     uint32_t outside; /* calls parked on something else that the outside world will bring */
     struct hk__signals signals;
     struct hk__spin spin;
+    bool together; /* the world had news for many at once: what they send goes out together */
     hk__world *world;
     size_t stack;
     int64_t grace;

@@ -27,6 +27,7 @@ static uint8_t opcode_of(const hk__operation *o)
     case HK__OP_RENAME: return IORING_OP_RENAMEAT;
     case HK__OP_UNLINK: return IORING_OP_UNLINKAT;
     case HK__OP_MKDIR: return IORING_OP_MKDIRAT;
+    case HK__OP_SEND: return IORING_OP_SEND;
     default: return OP_NONE;
     }
 }
@@ -61,6 +62,10 @@ static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operatio
         break;
     case HK__OP_UNLINK: io_uring_prep_unlinkat(sqe, AT_FDCWD, o->path, o->flags); break;
     case HK__OP_MKDIR: io_uring_prep_mkdirat(sqe, AT_FDCWD, o->path, o->mode); break;
+    case HK__OP_SEND:
+        io_uring_prep_send(sqe, o->fd, o->vector->iov_base, o->vector->iov_len,
+                           o->flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+        break;
     default: prepare_transfer(sqe, opcode, o);
     }
 }
@@ -79,7 +84,7 @@ void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t 
     struct hk__uring_operation *o = &w->operations[slot];
     if (o->state != HK__URING_IN_RING || o->generation != generation) return;
     int64_t result = res;
-    if (is_put_off(res)) {
+    if (is_put_off(res) && o->operation.kind != HK__OP_SEND) {
         o->state = HK__URING_IN_POOL;
         result = o->cancelled
                      ? -ECANCELED
@@ -114,6 +119,7 @@ int hk__uring_submit(hk__world *world, const hk__operation *operation, hk__ticke
     HK__ASSERT(o->state == HK__URING_FREE);
     const uint8_t opcode = opcode_of(operation);
     struct io_uring_sqe *sqe = hk__ring_knows(&w->ring, opcode) ? hk__ring_sqe(&w->ring) : NULL;
+    if (sqe == NULL && operation->kind == HK__OP_SEND) return -ENOBUFS;
     if (sqe == NULL) {
         int r = hk__pool_submit(&w->pool, operation, ticket);
         if (r < 0) return r;

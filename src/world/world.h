@@ -189,6 +189,9 @@ typedef struct hk__world_table {
 
 struct hk__world {
     const hk__world_table *table;
+    /* A system call is dear here, and what goes into many sockets is better handed in with the next
+     * wait, all of it together, than put into each by a call of its own: HK__OP_SEND. */
+    bool together;
     /* Called by other threads (of the pool) when an event has come for a wait that may have begun;
      * NULL: then wake is. Set by whoever owns the world. */
     void (*notify)(void *arg);
