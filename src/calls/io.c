@@ -21,7 +21,7 @@ static bool leave(hk_io_call *io)
     if (io->slot != 0) {
         if (hk__operation_abort(s, io->slot) == HK_ABORT_LATER) return false;
         io->slot = 0;
-        if (!is_file) hk__io_handed_back(&s->descriptors.table[io->fd], &io->call);
+        if (!is_file) hk__io_take_back(&s->descriptors.table[io->fd], &io->call);
         hk__descriptor_let_go(s, io->fd);
     } else if (!is_file) {
         hk__descriptor_leave(s, io->fd, &io->call);

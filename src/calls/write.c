@@ -15,7 +15,7 @@
 #include <limits.h>
 
 enum {
-    PIECES = 16, /* of the rest of a vector, for one try: no more of the task's stack */
+    PIECES = 16,           /* of the rest of a vector, for one try: no more of the task's stack */
     TOGETHER_BYTES = 16384 /* handed in at most: with more, the call is not what costs */
 };
 
@@ -69,27 +69,25 @@ static bool goes_together(const struct hk__io *io, const struct load *load)
 {
     const hk_coro *t = io->call->task;
     const unsigned stream = HK__NOTE_SOCKET | HK__NOTE_STREAM;
-    return hk__io_ready(io) && io->call->state == HK__CALL_HANDLING && io->call->done == NULL &&
-           t->state == HK__TASK && (io->d->note & stream) == stream && load->count == 1 &&
-           load->message == NULL && load->size > 0 && load->size < TOGETHER_BYTES &&
-           !(load->flags & ~MSG_NOSIGNAL);
+    return hk__io_ready(io) && !io->d->handed_in && io->call->state == HK__CALL_HANDLING &&
+           io->call->done == NULL && t->state == HK__TASK && (io->d->note & stream) == stream &&
+           load->count == 1 && load->message == NULL && load->size > 0 &&
+           load->size < TOGETHER_BYTES && !(load->flags & ~MSG_NOSIGNAL);
 }
 
 /* False: it is not to be, or there is no room. */
 static __attribute__((noinline)) bool hand_in(struct hk__io *io, const struct load *load)
 {
     hk_io_call *self = HK_CONTAINER(io->call, hk_io_call, call);
-    const hk__operation operation = { .kind = HK__OP_SEND,
-                                      .fd = io->fd,
-                                      .flags = load->flags,
-                                      .count = 1,
-                                      .vector = load->vector };
+    const hk__operation operation = {
+        .kind = HK__OP_SEND, .fd = io->fd, .flags = load->flags, .count = 1, .vector = load->vector
+    };
     if (!goes_together(io, load) || hk__descriptor_hold(io->s, io->fd) < 0) return false;
     if (hk__operation_start(io->s, io->call, &operation, &self->slot) < 0) {
         hk__descriptor_let_go(io->s, io->fd);
         return false;
     }
-    hk__io_handed_in(io);
+    hk__io_hand_in(io);
     return true;
 }
 
@@ -101,13 +99,12 @@ static __attribute__((noinline)) void handed_in(hk_call *call, const struct load
     const int fd = self->fd; /* the call may be gone by the end */
     struct hk__io io = { s, &s->descriptors.table[fd], call, fd, HK__WRITER };
     const int64_t n = call->result;
-    const bool is_ours = hk__io_handed_back(io.d, call);
+    const bool is_ours = hk__io_take_back(io.d, call);
     self->slot = 0;
     if (n > 0) self->progress += (size_t)n;
-    const bool is_full = n == -EAGAIN || (n > 0 && self->progress < load->size);
-    if (is_full && is_ours) io.d->dry |= HK__WRITABLE;
-    if (is_full && is_ours && !io.d->closing && !call->abort_asked)
-        put_on(&io, load);
+    const bool more = n == -EAGAIN || (n > 0 && self->progress < load->size);
+    if (more && is_ours && !io.d->closing && !call->abort_asked)
+        put_on(&io, load); /* tries: whether it is full is not known for sure by now */
     else
         hk_call_complete(call, hk__io_outcome(self, n != -EAGAIN                ? n
                                                     : !is_ours || io.d->closing ? -EBADF

@@ -188,6 +188,7 @@ int hk__descriptor_close(hk_sched *s, int fd)
 static void wake(hk_sched *s, uint32_t slot, enum hk__side side)
 {
     const struct hk__descriptor *d = &s->descriptors.table[slot];
+    if (side == HK__WRITER && d->handed_in) return;
     if (d->waiter[side] != NULL && !(d->paused & 1u << side)) hk__call_retry(d->waiter[side]);
 }
 

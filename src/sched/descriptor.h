@@ -23,15 +23,15 @@ struct hk__descriptor {
     hk_call *waiter[2];  /* by side; of a file: first and last at its position, see line.c */
     uint32_t generation; /* of its ticket */
     uint8_t dry : 4;     /* HK__READABLE, HK__WRITABLE: known not to be */
-    uint8_t paused : 4;  /* the waiter of that side waits for a timer, or for what was handed in:
-                          * events are only remembered */
+    uint8_t paused : 4;  /* the waiter of that side waits for a timer: events are only remembered */
     uint8_t seen;        /* HK__HANGUP, HK__URGENT, by which a short read proves nothing */
     uint8_t watched;     /* directions in which the world watches it */
     uint8_t note;        /* the world's */
     uint32_t operations; /* under way on it: it is not closed before they are done */
     bool closing;        /* and then it is */
     bool passing;        /* line.c: the turn is being passed on */
-    int16_t lost;        /* of a file: what a sync failed with; 0: none did */
+    bool handed_in; /* what the writer has goes out with the next wait; he waits for no event */
+    int16_t lost;   /* of a file: what a sync failed with; 0: none did */
 };
 
 /* A call at a descriptor. */
@@ -103,6 +103,7 @@ static inline bool hk__io_enter(struct hk__io *io, hk_call *call, int fd, enum h
         *io = (struct hk__io){ .s = s, .d = d, .call = call, .fd = fd, .side = side };
         if (HK__LIKELY(d->waiter[side] == NULL || d->waiter[side] == call)) return true;
         if (d->note & HK__NOTE_FILE) return hk__line_enter(io);
+        if (side == HK__WRITER && d->handed_in) return true; /* unless it would have to wait */
         r = -EBUSY;
     }
     hk_call_complete(call, r);
@@ -145,39 +146,44 @@ static inline int64_t hk__io_direct(struct hk__io *io, hk__direct *direct)
 /* The call has its result and is no longer the waiter. */
 static inline void hk__io_finish(struct hk__io *io, int64_t result)
 {
-    if (io->d->waiter[io->side] != NULL) {
+    const hk_call *waiter = io->d->waiter[io->side];
+    if (waiter != NULL) {
         if (HK__UNLIKELY(io->d->note & HK__NOTE_FILE)) return hk__line_finish(io, result);
-        io->d->waiter[io->side] = NULL;
-        io->s->descriptors.waiting--;
+        if (HK__LIKELY(waiter == io->call)) {
+            io->d->waiter[io->side] = NULL;
+            io->s->descriptors.waiting--;
+        }
     }
     hk_call_complete(io->call, (intptr_t)result);
 }
 
-/* A write that was handed in, to be done with the next wait, keeps others off its side. */
-static inline void hk__io_handed_in(struct hk__io *io)
+/* What the call writes goes out with the next wait. */
+static inline void hk__io_hand_in(struct hk__io *io)
 {
     io->d->waiter[HK__WRITER] = io->call;
-    io->d->paused |= HK__WRITABLE;
+    io->d->handed_in = true;
 }
 
-/* False: the number has got another meaning meanwhile. */
-static inline bool hk__io_handed_back(struct hk__descriptor *d, const hk_call *call)
+/* It has. False: the number means something else by now. */
+static inline bool hk__io_take_back(struct hk__descriptor *d, const hk_call *call)
 {
     if (d->waiter[HK__WRITER] != call) return false;
     d->waiter[HK__WRITER] = NULL;
-    d->paused &= ~HK__WRITABLE & 15;
+    d->handed_in = false;
     return true;
 }
 
-/* The call waits for the next event. 0, or -errno: the descriptor cannot be watched, the call is
- * not parked. */
+/* The call waits for the next event. 0, or -errno: the descriptor cannot be watched, or another
+ * waits; the call is not parked. */
 static inline int hk__io_park(struct hk__io *io)
 {
+    const hk_call *waiter = io->d->waiter[io->side];
+    if (HK__UNLIKELY(waiter != NULL && waiter != io->call)) return -EBUSY;
     if (HK__UNLIKELY(!(io->d->watched & hk__io_bit(io)))) {
         int r = hk__descriptor_watch(io->s, io->fd, hk__io_bit(io));
         if (r < 0) return r;
     }
-    if (io->d->waiter[io->side] == NULL) {
+    if (waiter == NULL) {
         io->d->waiter[io->side] = io->call;
         io->s->descriptors.waiting++;
     }

@@ -369,8 +369,8 @@ static bool works(struct hk__uring *w)
     return all;
 }
 
-/* Where the kernel is kept out of the processes' memory, and on some virtual machines, a system call
- * costs ten times what it costs elsewhere. The least of a few tries: the others were disturbed. */
+/* On virtual machines whose hypervisor stands between a process and its kernel a system call costs
+ * ten times what it costs elsewhere. The least of a few tries: the others were disturbed. */
 static bool calls_are_dear(void)
 {
     enum { TRIES = 16, DEAR_NS = 400 };
