@@ -98,7 +98,7 @@ static __attribute__((noinline)) void handed_in(hk_call *call, const struct load
     hk_sched *s = hk__sched_of(call);
     const int fd = self->fd; /* the call may be gone by the end */
     struct hk__io io = { s, &s->descriptors.table[fd], call, fd, HK__WRITER };
-    const int64_t n = call->result;
+    const int64_t n = hk__operation_result(s);
     const bool is_ours = hk__io_take_back(io.d, call);
     self->slot = 0;
     if (n > 0) self->progress += (size_t)n;
