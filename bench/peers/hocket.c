@@ -2,7 +2,8 @@
 /* Ours: tasks with stacks, as a program would write them: groups for what belongs together,
  * channels, locks, the POSIX calls with hk_ before them. All options are the defaults; with --small
  * before the row, tasks have small stacks without guards, and the rows are those in which what a
- * task costs is what is measured; with --no-spin the servers never look for news before they sleep.
+ * task costs is what is measured; with --epoll the servers wait as others do: on epoll, asleep at
+ * once where nothing has come.
  *
  * The echo server is that of the bench echo, the HTTP server that of the bench http_vs_nginx. */
 #include <hocket.h>
@@ -402,7 +403,7 @@ static void files(long size, long count)
 
 /* ---- servers ---- */
 
-static const hk_run_options never_spin = { .spin = -1 };
+static hk_run_options as_others = { .spin = -1 };
 static const hk_run_options *of_servers; /* NULL: the defaults */
 
 static void echo_row(long size, long count)
@@ -423,7 +424,7 @@ static const char *http_program(void)
 
 static void http_row(long size, long count)
 {
-    execl(http_program(), "http_hocket", "tcp:127.0.0.1:0", of_servers ? "--no-spin" : (char *)NULL,
+    execl(http_program(), "http_hocket", "tcp:127.0.0.1:0", of_servers ? "--epoll" : (char *)NULL,
           (char *)NULL);
     peer_fail("%s: %s", http_program(), strerror(errno));
 }
@@ -478,8 +479,9 @@ int main(int argc, char **argv)
         return peer_main(argc - 1, argv + 1, small_rows);
     }
     if (access(http_program(), X_OK) != 0) rows[sizeof rows / sizeof *rows - 2].name = NULL;
-    if (argc > 1 && strcmp(argv[1], "--no-spin") == 0) {
-        of_servers = &never_spin;
+    if (argc > 1 && strcmp(argv[1], "--epoll") == 0) {
+        as_others.world = hk_world_epoll();
+        of_servers = &as_others;
         argv[1] = argv[0];
         return peer_main(argc - 1, argv + 1, rows + sizeof rows / sizeof *rows - 3);
     }
