@@ -41,7 +41,7 @@ extern "C" {
 /* Whose stack `co` runs on: a stackless step borrows that of whoever resumed it. */
 static inline hk__stackful *hk__stack_owner(hk_coro *co)
 {
-    while (co->leaf == NULL) co = co->at.stackless.borrowed;
+    while (co->leaf == NULL) co = hk__lender_of(co);
     return (hk__stackful *)co;
 }
 

@@ -31,19 +31,26 @@ typedef struct hk_task_link hk_task_link;
 /* One resume of a stackless coroutine (stackless.h). */
 typedef hk_step hk_step_fn(hk_coro *co, void *in);
 
-/* The part that both kinds share; private. Line 0 is all that a switch between tasks touches, line
- * 1 is the task's. */
+/* What few of the stackless ones have, and those allocate it when they do. Private. */
+struct hk__seldom {
+    const char *name;
+    struct hk__why *why;      /* what hk_fail recorded */
+    struct hk__bound *values; /* a task's: context variables that it has inherited */
+    int64_t killer;           /* who killed it; -1: no task; 0: nobody */
+};
+
+/* The part that both kinds share; private. Line 0 is all that a switch between tasks touches.
+ * Millions of stackless ones may wait: so they have no more than this, and share words that only
+ * one of two states needs. */
 struct hk_coro {
     union {
         hk__context context; /* where the strand goes on: own frame, or its leaf's */
         struct {
-            hk_step_fn *step; /* the body */
-            union {
-                hk_coro *borrowed; /* while it runs: whose stack it runs on */
-                hk_call *pending;  /* while it does not: the call that its task returned last */
-            };
+            hk_step_fn *step;             /* the body */
             void (*release)(hk_coro *co); /* the frame goes back to its owner */
-            int64_t killer;               /* as a stackful one's */
+            struct hk_wait_call *waiters; /* as a stackful one's */
+            intptr_t seldom;              /* the address of its hk__seldom; odd: it has none, this
+                                           * is twice its killer, and 1 */
             int pc;                       /* where its step goes on */
             uint16_t refusals;
             bool holds;
@@ -51,18 +58,21 @@ struct hk_coro {
     } at;
     uintptr_t state; /* HK__CREATED ..., or the thread it is suspended on */
     hk_coro *leaf;   /* who runs when this strand is resumed; NULL: stackless */
-    hk_coro *root;   /* root of the strand it runs in; NULL: it drives whatever it resumes */
+    union {
+        /* Root of the strand it runs in; NULL: it drives whatever it resumes, as a stackless one
+         * does. */
+        hk_coro *root;
+        hk_call *returned; /* of a stackless one while it does not run: the call it returned last */
+    };
 
-    int64_t tid; /* the task's number, 0: no task */
-    const char *name;
+    int64_t tid;            /* the task's number, 0: no task */
     struct hk_group *group; /* a task's */
-    hk_coro *next, *prev;   /* tasks of one group, in order of creation */
-    hk_call *call;          /* root only: the call it is parked in */
-    void *waiters;          /* the last of a ring of hk_wait_call: who waits for its end */
-    struct hk__why *why;    /* what hk_fail recorded */
-
-    struct hk_scope *scope;   /* root only: the innermost that is open in this strand */
-    struct hk__bound *values; /* root only: context variables, the innermost first */
+    union {
+        hk_coro *next;     /* tasks of one group, in order of creation */
+        hk_coro *borrowed; /* of a stackless one that is no task: whose stack it runs on */
+    };
+    hk_coro *prev;
+    struct hk_scope *scope; /* root only: the innermost that is open in this strand */
 };
 
 enum {
@@ -94,8 +104,11 @@ struct hk__cxx_exceptions {
  * four lines, and a generator's switch in two. */
 typedef struct hk__stackful {
     hk_coro coro;
+    hk_call *call;                /* root only: the call it is parked in */
+    struct hk_wait_call *waiters; /* the last of a ring: who waits for its end */
     struct hk__at_end *at_end;
-    int64_t killer;    /* who killed it; -1: no task; 0: nobody */
+
+    struct hk__seldom seldom;
     uint16_t refusals; /* of a cancelled task, in a row */
     bool owns_name;    /* name is on the heap */
     bool started;      /* it has said so to whoever made it */
@@ -128,8 +141,16 @@ typedef struct hk__thread {
     struct hk__cxx_exceptions *exceptions;
     /* The scheduler that runs here. */
     void *sched;
+    /* Who runs its loop, or ran it last: on whose stack all stackless tasks run. */
+    hk_coro *host;
 } hk__thread;
 extern HK_API __thread hk__thread hk__here __attribute__((tls_model("initial-exec")));
+
+/* On whose stack a stackless one runs: that of whoever resumed it. */
+static inline hk_coro *hk__lender_of(const hk_coro *co)
+{
+    return co->tid != 0 ? hk__here.host : co->borrowed;
+}
 
 #ifdef __cplusplus
 }

@@ -22,7 +22,7 @@ void hk__start_handle(hk_call *call)
         return;
     }
     w->next = w;
-    target->waiters = w;
+    *hk__task_waiters(target) = w;
 }
 
 int hk__start_abort(hk_call *call)
@@ -73,10 +73,11 @@ hk_tid hk__spawn_started(hk_group *g, hk_entry *fn, const char *name, void *arg,
 /* The wait of whoever started t, which is not among its waiters any more; NULL: there is none. */
 static hk_wait_call *take_starter(hk_coro *t)
 {
-    hk_wait_call *last = t->waiters, *first = last != NULL ? last->next : NULL;
+    hk_wait_call **waiters = hk__task_waiters(t), *last = *waiters;
+    hk_wait_call *first = last != NULL ? last->next : NULL;
     if (first == NULL || first->call.type != &hk__start_type) return NULL;
     last->next = first->next;
-    if (first == last) t->waiters = NULL;
+    if (first == last) *waiters = NULL;
     return first;
 }
 

@@ -32,10 +32,10 @@ void hk__wait_handle(hk_call *call)
     } else if (waits_for(s, target, call->task)) {
         hk_call_complete(call, -EDEADLK);
     } else {
-        hk_wait_call *last = target->waiters;
+        hk_wait_call **waiters = hk__task_waiters(target), *last = *waiters;
         w->next = last != NULL ? last->next : w;
         if (last != NULL) last->next = w;
-        target->waiters = w;
+        *waiters = w;
     }
 }
 

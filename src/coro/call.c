@@ -15,7 +15,7 @@ void hk__call_hand_up(hk_coro *self, hk_call *call)
     call->driver = NULL;
     call->state = HK__CALL_NEW;
     uintptr_t state = root->state;
-    root->call = call;
+    r->call = call;
     root->leaf = self;
     __atomic_store_n(&root->state, (uintptr_t)&hk__here + HK__IN_CALL, __ATOMIC_RELAXED);
     hk__leave(self, r->resumer, false);
@@ -23,7 +23,7 @@ void hk__call_hand_up(hk_coro *self, hk_call *call)
     hk__arrive(self);
     __atomic_store_n(&root->state, state, __ATOMIC_RELAXED);
     root->leaf = root;
-    root->call = NULL;
+    r->call = NULL;
     call->result = hk_num(step.value);
     call->state = HK__CALL_SETTLED;
 }

@@ -40,7 +40,7 @@ void hk__coro_main(hk_coro *co)
     hk__stackful *s = (hk__stackful *)co;
     hk__arrive(co);
     void *value;
-    if (HK__UNLIKELY(s->killer != 0)) { /* before it began */
+    if (HK__UNLIKELY(s->seldom.killer != 0)) { /* before it began */
         if (s->arg_release != NULL) s->arg_release(s->arg);
         value = hk_val(-ECANCELED);
     } else {
@@ -80,13 +80,13 @@ void hk__coro_arm(hk__stackful *s, hk_entry *fn, void *arg, const hk_coro_option
     co->state = HK__CREATED;
     co->leaf = co->root = co;
     co->tid = 0;
-    co->call = NULL;
-    co->waiters = NULL;
-    co->why = NULL;
     co->scope = NULL;
-    co->values = NULL;
+    s->call = NULL;
+    s->waiters = NULL;
     s->at_end = NULL;
-    s->killer = 0;
+    s->seldom.why = NULL;
+    s->seldom.values = NULL;
+    s->seldom.killer = 0;
     s->refusals = 0;
     s->owns_name = false;
     s->started = false;
@@ -110,16 +110,39 @@ static __attribute__((noinline, cold, noreturn)) void overflowed(const hk__stack
                s->coro.tid != 0 ? "task" : "coroutine", hk__coro_name(&s->coro), s->size / 1024);
 }
 
+struct hk__seldom *hk__seldom_make(hk_coro *co)
+{
+    struct hk__seldom *it = hk__seldom_of(co);
+    if (it != NULL) return it;
+    it = malloc(sizeof *it);
+    if (it == NULL) return NULL;
+    *it = (struct hk__seldom){ .killer = co->at.stackless.seldom >> 1 };
+    co->at.stackless.seldom = (intptr_t)it;
+    return it;
+}
+
+static void clear_stackless(hk_coro *co)
+{
+    struct hk__seldom *it = hk__seldom_of(co);
+    co->at.stackless.seldom = 0;
+    if (it == NULL) return;
+    free(it->why);
+    free(it);
+}
+
 void hk__coro_clear(hk_coro *co)
 {
-    if (HK__UNLIKELY(co->why != NULL)) {
-        free(co->why);
-        co->why = NULL;
+    if (co->leaf == NULL) {
+        if (HK__UNLIKELY(co->at.stackless.seldom != 0)) clear_stackless(co);
+        return;
     }
-    if (co->leaf == NULL) return;
-    const hk__stackful *s = (const hk__stackful *)co;
+    hk__stackful *s = (hk__stackful *)co;
+    if (HK__UNLIKELY(s->seldom.why != NULL)) {
+        free(s->seldom.why);
+        s->seldom.why = NULL;
+    }
     if (HK__UNLIKELY(hk__stack_overflowed(s))) overflowed(s);
-    if (HK__UNLIKELY(s->owns_name)) free((char *)(uintptr_t)co->name);
+    if (HK__UNLIKELY(s->owns_name)) free((char *)(uintptr_t)s->seldom.name);
 }
 
 /* Answers the calls of a coroutine that nobody serves, until it yields or ends. */
@@ -141,7 +164,7 @@ hk_coro *hk_coro_create(hk_entry *fn, void *arg, const hk_coro_options *options)
         return NULL;
     }
     hk__coro_arm(s, fn, arg, options, end_plain);
-    s->coro.name = options->name;
+    s->seldom.name = options->name;
     s->driven = options->driven;
     if (options->primed) without_system(&s->coro, hk_coro_send(&s->coro, NULL));
     return &s->coro;
@@ -171,7 +194,7 @@ static int answerable(hk_call *call, void *value)
 /* Resumes a strand that is parked in a call. */
 static hk_step resume_in_call(hk_coro *co, void *value)
 {
-    int r = answerable(co->call, value);
+    int r = answerable(hk__call_of(co), value);
     if (r < 0) return hk__refused(r);
     if (co->leaf == NULL) return hk__stackless_send(co, value);
     hk__stackful *s = (hk__stackful *)co;
@@ -214,8 +237,9 @@ hk_step hk__coro_send_slow(hk_coro *co, void *value)
 static bool has_result(const hk_coro *co)
 {
     uintptr_t in_call = (uintptr_t)&hk__here + HK__IN_CALL;
-    return (state_of(co) & ~(uintptr_t)(HK__STACKLESS | HK__CLOSING)) == in_call &&
-           co->call->driver != NULL && co->call->state == HK__CALL_SETTLED;
+    if ((state_of(co) & ~(uintptr_t)(HK__STACKLESS | HK__CLOSING)) != in_call) return false;
+    const hk_call *call = hk__call_of(co);
+    return call->driver != NULL && call->state == HK__CALL_SETTLED;
 }
 
 /* Sends an error. Done beats a later cancel: a call that is complete reports its result, and the
@@ -223,7 +247,7 @@ static bool has_result(const hk_coro *co)
 static hk_step interrupt(hk_coro *co, int error)
 {
     if (HK__UNLIKELY(has_result(co))) {
-        hk_step step = hk_coro_send(co, hk_val(co->call->result));
+        hk_step step = hk_coro_send(co, hk_val(hk__call_of(co)->result));
         if (step.outcome != HK_YIELDED && step.outcome != HK_TRAPPED) return step;
     }
     return hk_coro_send(co, hk_val(error));
@@ -278,8 +302,7 @@ static void drop(hk__stackful *s)
 {
     hk_coro *me = hk__thread_enter();
     uintptr_t state = me->state;
-    hk__say("coroutine '%s' ignored its close: its stack is dropped",
-            s->coro.name != NULL ? s->coro.name : "coroutine");
+    hk__say("coroutine '%s' ignored its close: its stack is dropped", hk__coro_name(&s->coro));
     me->state = HK__BOUND;
     hk__at_end_run(s);
     if (me->state == HK__BOUND) me->state = state; /* else a handler has killed it */
@@ -293,8 +316,7 @@ void hk_coro_leave(hk_coro **co)
     if (r == -EBUSY && (*co)->leaf != NULL)
         drop((hk__stackful *)*co);
     else if (r < 0)
-        hk__misuse("coroutine '%s' leaves its block %s",
-                   (*co)->name != NULL ? (*co)->name : "coroutine",
+        hk__misuse("coroutine '%s' leaves its block %s", hk__coro_name(*co),
                    r == -EALREADY      ? "while it runs"
                    : r == -EINPROGRESS ? "while it is parked in a call that cannot be aborted"
                                        : "and ignores its close; its frame would be lost");

@@ -25,15 +25,37 @@ void hk__coro_main(hk_coro *co) __attribute__((noreturn, used));
 /* Misuse: a task yields an item; an error is yielded. */
 void hk__yield_unconsumed(const hk_coro *task) __attribute__((noreturn, cold));
 void hk__yield_of_error(const hk_coro *co, const void *value) __attribute__((noreturn, cold));
+/* NULL: a stackless one that has none. */
+static inline struct hk__seldom *hk__seldom_of(const hk_coro *co)
+{
+    hk__stackful *s = (hk__stackful *)(uintptr_t)co;
+    if (co->leaf != NULL) return &s->seldom;
+    const intptr_t it = co->at.stackless.seldom;
+    return it & 1 ? NULL : (struct hk__seldom *)it;
+}
+/* The same, which is made where it is not there; NULL: no memory. coro.c. */
+struct hk__seldom *hk__seldom_make(hk_coro *co);
+/* NULL: it has none. */
+static inline const char *hk__name_given(const hk_coro *co)
+{
+    const struct hk__seldom *it = hk__seldom_of(co);
+    return it != NULL ? it->name : NULL;
+}
 static inline const char *hk__coro_name(const hk_coro *co)
 {
-    return co->name != NULL ? co->name : co->tid != 0 ? "task" : "coroutine";
+    const char *name = hk__name_given(co);
+    return name != NULL ? name : co->tid != 0 ? "task" : "coroutine";
+}
+/* The call that a suspended strand is parked in, or, of a stackless one, was. */
+static inline hk_call *hk__call_of(const hk_coro *co)
+{
+    return co->leaf != NULL ? ((const hk__stackful *)co)->call : co->returned;
 }
 /* The one on which the scopes of a coroutine's code are, as it runs. */
 static inline hk_coro *hk__strand_of(const hk_coro *co)
 {
     while (co->leaf == NULL && co->state == HK__BOUND)
-        co = co->at.stackless.borrowed; /* a step runs as part of who resumed it */
+        co = hk__lender_of(co); /* a step runs as part of who resumed it */
     return co->leaf == NULL || co->root == NULL ? (hk_coro *)(uintptr_t)co : co->root;
 }
 /* Misuse: co ends, or yields, and has a scope open. */

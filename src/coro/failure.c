@@ -12,10 +12,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct hk__why *why_of(const hk_coro *co)
+{
+    const struct hk__seldom *it = hk__seldom_of(co);
+    return it != NULL ? it->why : NULL;
+}
+
+/* In the place of what was said before. Without memory it is lost. */
+static void put(hk_coro *co, struct hk__why *why)
+{
+    struct hk__seldom *it = hk__seldom_make(co);
+    if (it == NULL) {
+        free(why);
+        return;
+    }
+    free(it->why);
+    it->why = why;
+}
+
 int hk_fail(int error, const char *format, ...)
 {
     hk_coro *me = hk__thread_enter();
-    struct hk__why *why = malloc(sizeof *why), *old = me->why;
+    struct hk__why *why = malloc(sizeof *why), *old = why_of(me);
     if (why == NULL) return error;
     va_list args;
     va_start(args, format);
@@ -32,8 +50,7 @@ int hk_fail(int error, const char *format, ...)
                  same || old == NULL ? "" : "; during: ", same || old == NULL ? "" : old->text);
     }
     why->error = error;
-    me->why = why;
-    free(old);
+    put(me, why);
     return error;
 }
 
@@ -46,13 +63,13 @@ void hk__why_put(hk_coro *co, int error, const char *format, ...)
     vsnprintf(why->text, sizeof why->text, format, args);
     va_end(args);
     why->error = error;
-    free(co->why);
-    co->why = why;
+    put(co, why);
 }
 
 const char *hk__why_of(const hk_coro *co, int error)
 {
-    return co->why != NULL && co->why->error == error ? co->why->text : NULL;
+    const struct hk__why *why = why_of(co);
+    return why != NULL && why->error == error ? why->text : NULL;
 }
 
 /* Why a coroutine is cancelled is known to those who have cancelled it, and put into words only
@@ -72,28 +89,28 @@ const char *hk_why(void)
     int (*ask)(hk_coro *, char *, size_t) = __atomic_load_n(&explain, __ATOMIC_RELAXED);
     if (ask != NULL && hk__why_of(me, -ECANCELED) == NULL && ask(me, text, sizeof text) > 0)
         hk_fail(-ECANCELED, "%s", text);
-    return me->why != NULL ? me->why->text : "";
+    const struct hk__why *why = why_of(me);
+    return why != NULL ? why->text : "";
 }
 
 /* Only with its own error: what was said of another, handled meanwhile, would mislead. */
 void hk__why_pass(hk_coro *from, hk_coro *to, intptr_t error)
 {
-    struct hk__why *why = from->why;
-    from->why = NULL;
-    if (why != NULL && why->error == error) {
-        free(to->why);
-        to->why = why;
-    } else {
+    struct hk__why *why = why_of(from);
+    if (why == NULL) return;
+    hk__seldom_of(from)->why = NULL;
+    if (why->error == error)
+        put(to, why);
+    else
         free(why);
-    }
 }
 
 void hk__why_lend(const hk_coro *from, hk_coro *to, intptr_t error)
 {
-    if (from->why == NULL || from->why->error != error) return;
+    const struct hk__why *said = why_of(from);
+    if (said == NULL || said->error != error) return;
     struct hk__why *why = malloc(sizeof *why);
     if (why == NULL) return;
-    *why = *from->why;
-    free(to->why);
-    to->why = why;
+    *why = *said;
+    put(to, why);
 }

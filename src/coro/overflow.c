@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "base/say.h"
+#include "coro/coro.h"
 #include "coro/slab.h"
 
 enum { HANDLER_ROOM = 32 * 1024 };
@@ -33,7 +34,8 @@ static bool is_overflow(const char *address)
 
 static const char *name_of(const hk_coro *co, const char *otherwise)
 {
-    return co->name ? co->name : otherwise;
+    const char *name = hk__name_given(co);
+    return name ? name : otherwise;
 }
 
 static void report(void)

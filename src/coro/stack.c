@@ -56,10 +56,12 @@ struct place {
     struct hk__slab *slab;
     unsigned valgrind; /* its number for this stack */
 } __attribute__((aligned(LINE)));
+_Static_assert(sizeof(hk_coro) == 104, "a task without a stack takes no more");
 _Static_assert(offsetof(hk_coro, root) + sizeof(hk_coro *) == LINE &&
                    offsetof(hk_coro, tid) == LINE,
                "a switch between tasks touches one line of a coroutine");
-_Static_assert(offsetof(hk_coro, scope) == 2 * LINE && offsetof(hk__stackful, back) == 3 * LINE &&
+_Static_assert(offsetof(hk__stackful, seldom) == 2 * LINE &&
+                   offsetof(hk__stackful, back) == 3 * LINE &&
                    offsetof(hk__stackful, driven) < 4 * LINE &&
                    offsetof(hk__stackful, exceptions) == 4 * LINE &&
                    sizeof(struct place) == 5 * LINE,
@@ -107,7 +109,7 @@ static struct place *pop(struct place **list)
     const uintptr_t lines = (uintptr_t)next; /* of nothing, where there is none */
     __builtin_prefetch((const void *)lines);
     __builtin_prefetch((const void *)(lines + offsetof(hk_coro, tid)));
-    __builtin_prefetch((const void *)(lines + offsetof(hk_coro, scope)));
+    __builtin_prefetch((const void *)(lines + offsetof(hk__stackful, seldom)));
     __builtin_prefetch((const void *)(lines + offsetof(struct place, under)));
     return place;
 }

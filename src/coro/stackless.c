@@ -23,8 +23,8 @@ void hk_stackless_init(hk_coro *co, hk_step_fn *step, void (*release)(hk_coro *c
 static hk_step step_once(hk_coro *co, void *in, hk_coro *me)
 {
     __atomic_store_n(&co->state, (uintptr_t)HK__BOUND, __ATOMIC_RELAXED);
-    co->at.stackless.borrowed = me;
-    co->call = NULL;
+    co->borrowed = me;
+    co->root = NULL;
     hk__here.self = co;
     hk_step step = co->at.stackless.step(co, in);
     hk__here.self = me;
@@ -49,7 +49,7 @@ hk_step hk__stackless_send(hk_coro *co, void *value)
     uintptr_t state = (uintptr_t)&hk__here + HK__STACKLESS;
     check_scopes(co, me, step.outcome);
     if (step.outcome == HK_TRAPPED) {
-        co->call = step.call;
+        co->returned = step.call;
         if (step.call->state == HK__CALL_NEW) step.call->driver = NULL;
         state += HK__IN_CALL;
     } else if (step.outcome == HK_YIELDED) {
@@ -57,6 +57,7 @@ hk_step hk__stackless_send(hk_coro *co, void *value)
     } else {
         state = HK__FINISHED;
         if (step.outcome == HK_FAILED) hk__why_pass(co, me, step.error);
+        hk__coro_clear(co); /* whoever drives it need not destroy it */
     }
     __atomic_store_n(&co->state, state, __ATOMIC_RELAXED);
     return step;

@@ -32,8 +32,8 @@ static void end(void *unused)
     watched = false;
     hk__stack_thread_ends();
     hk__overflow_thread_ends();
-    free(self.coro.why);
-    self.coro.why = NULL;
+    free(self.seldom.why);
+    self.seldom.why = NULL;
 }
 
 static void make_key(void) { have_key = pthread_key_create(&key, end) == 0; }

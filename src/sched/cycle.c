@@ -36,7 +36,7 @@ static struct place *place_of(const struct search *q, const hk_coro *t)
 /* The task that t needs, or, after that one, the next. */
 static hk_coro *next_needed(const hk_sched *s, const hk_coro *t, const hk_coro *last)
 {
-    const hk_call *call = t->call;
+    const hk_call *call = hk__task_call(t);
     if (call == NULL) return NULL;
     if (call->type->owner == hk__group_owner) return hk__group_needed(call, last);
     return last == NULL ? hk__task_owner(s, t) : NULL;
@@ -55,7 +55,7 @@ static void say_link(const struct search *q, const hk_coro *t, const char *lead,
 {
     const hk_coro *to = place_of(q, t)->to;
     char waits[160], who[80];
-    hk__report_call(t->call, waits, sizeof waits);
+    hk__report_call(hk__task_call(t), waits, sizeof waits);
     snprintf(who, sizeof who, "task %lld '%.*s'", (long long)to->tid, 40, hk__task_name(to));
     const bool told = ends_with(waits, who);
     hk__say("  %s waits for %s%s%s%s", lead, waits, told ? "" : ": ", told ? "" : who, end);

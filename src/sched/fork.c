@@ -39,7 +39,7 @@ static hk_coro *task_around(hk_coro *co)
 {
     while (co != NULL && co->state != HK__TASK && co->state != HK__TASK_MARKED) {
         if (co->leaf == NULL)
-            co = co->at.stackless.borrowed;
+            co = hk__lender_of(co);
         else if (co->root != NULL && co->root != co)
             co = co->root;
         else

@@ -49,23 +49,24 @@ static void end_stackless(hk_coro *t, void *value)
 /* Steps a stackless task until it is parked, queued or over. */
 static void run_stackless(hk_sched *s, hk_coro *t)
 {
-    hk_call *call = t->at.stackless.pending;
+    hk_call *call = t->returned;
     void *in = call != NULL ? hk_val(call->result) : NULL;
-    if (HK__UNLIKELY(hk__killer_of(t) != 0 && call == NULL)) {
+    if (HK__UNLIKELY(call == NULL && hk__killer_of(t) != 0)) {
         end_stackless(t, hk_val(-ECANCELED));
         return;
     }
     for (;;) {
-        t->at.stackless.borrowed = s->thread;
+        t->root = NULL;
         hk__here.self = t;
         hk_step step = t->at.stackless.step(t, in);
         hk__here.self = s->thread;
+        s->begun = NULL;
         if (step.outcome != HK_TRAPPED) {
             if (step.outcome == HK_YIELDED) hk__yield_unconsumed(t);
             end_stackless(t, step.value);
             return;
         }
-        t->at.stackless.pending = step.call;
+        t->returned = step.call;
         /* A call that HK_AWAIT has begun is parked already; one handed up from an inner coroutine
          * is not. */
         if (step.call->state != HK__CALL_NEW || !hk__call_begin(s, t, step.call)) return;

@@ -20,11 +20,12 @@ static void fill(const hk_sched *s, const hk_coro *t, hk_task_info *info)
 {
     *info = (hk_task_info){ .tid = t->tid, .killed = hk__killer_of(t) != 0 };
     snprintf(info->name, sizeof info->name, "%s", hk__task_name(t));
-    const char *state = t == hk__task_here() ? "running" : t->call != NULL ? "waiting" : "ready";
+    const hk_call *call = hk__task_call(t);
+    const char *state = t == hk__task_here() ? "running" : call != NULL ? "waiting" : "ready";
     snprintf(info->state, sizeof info->state, "%s", state);
-    if (t->call == NULL) return;
-    hk__report_call(t->call, info->waits, sizeof info->waits);
-    info->waited = hk__call_waited(t->call, s->world->table->now(s->world));
+    if (call == NULL) return;
+    hk__report_call(call, info->waits, sizeof info->waits);
+    info->waited = hk__call_waited(call, s->world->table->now(s->world));
 }
 
 size_t hk_sched_tasks(hk_sched *s, hk_task_info *ret_list, size_t max)
@@ -54,7 +55,7 @@ static void say_task(const hk_sched *s, const hk_coro *t)
     char group[80];
     fill(s, t, &info);
     name_group(t->group, group, sizeof group);
-    if (t->call == NULL)
+    if (hk__task_call(t) == NULL)
         hk__say("  task %-6lld %-20s %s%s%s", (long long)info.tid, info.name, info.state,
                 info.killed ? ", killed" : "", group);
     else

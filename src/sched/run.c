@@ -59,7 +59,7 @@ static void finish(hk_sched *s)
     hk__operations_close(s);
     if (s->world != NULL) s->world->table->destroy(s->world);
     hk__ends_forget(s, NULL);
-    free(s->trunk.coro.why);
+    free(s->trunk.seldom.why);
     hk__tasks_release(s);
     give_memory(s);
 }
@@ -134,6 +134,7 @@ static void enter(hk_sched *s)
     s->thread = hk__thread_enter();
     s->running = true;
     hk__here.sched = s;
+    hk__here.host = s->thread;
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
 }
 

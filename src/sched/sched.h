@@ -12,6 +12,7 @@
 #include <hocket/sched.h>
 #include <hocket/signal.h>
 #include <hocket/task.h>
+#include <hocket/variable.h>
 
 #include "coro/coro.h"
 #include "world/world.h"
@@ -154,8 +155,9 @@ struct hk_sched {
     size_t stack;
     int64_t grace;
     void (*unhandled)(const hk_failure *failure);
-    hk_tid main;                       /* hk_run's task; 0: none */
-    void *main_value;                  /* what it ended with */
+    hk_call *begun;   /* what the stackless task that runs is parked in, and has yet to return */
+    hk_tid main;      /* hk_run's task; 0: none */
+    void *main_value; /* what it ended with */
     struct hk__simulation *simulation; /* what this is a run of; NULL: of nothing, it is real */
     int over;          /* the world said that this is the end, and why; 0: it did not */
     bool running;      /* inside run or step */
@@ -230,17 +232,34 @@ static inline const char *hk__name_of(const char *text)
 }
 static inline const char *hk__task_name(const hk_coro *task)
 {
-    return task->name != NULL ? task->name : "task";
+    const char *name = hk__name_given(task);
+    return name != NULL ? name : "task";
 }
 
 /* Who killed a task, or whatever else a strand's root is; -1: no task; 0: nobody. */
 static inline int64_t hk__killer_of(const hk_coro *t)
 {
-    return t->leaf == NULL ? t->at.stackless.killer : ((const hk__stackful *)t)->killer;
+    const struct hk__seldom *it = hk__seldom_of(t);
+    return it != NULL ? it->killer : t->at.stackless.seldom >> 1;
+}
+
+/* Who waits for its end: the last of a ring. */
+static inline hk_wait_call **hk__task_waiters(hk_coro *t)
+{
+    return t->leaf == NULL ? &t->at.stackless.waiters : &((hk__stackful *)t)->waiters;
 }
 
 /* Of a task. */
 static inline hk_sched *hk__task_sched(const hk_coro *t) { return t->group->scope.sched; }
+
+/* The call that a task is parked in, or another strand; NULL: it is ready, or runs. */
+static inline hk_call *hk__task_call(const hk_coro *t)
+{
+    hk_call *call = hk__call_of(t);
+    if (t->leaf != NULL) return call;
+    if (call == NULL) call = hk__task_sched(t)->begun;
+    return call != NULL && call->task == t && call->state == HK__CALL_PARKED ? call : NULL;
+}
 
 /* Calls of a cancelled task that were refused, in a row. */
 static inline uint16_t *hk__task_refusals(hk_coro *t)
@@ -293,12 +312,22 @@ void hk__scopes_leave(hk_coro *strand);
 /* At the drop of a stack: its scopes are no more. */
 void hk__scopes_drop(hk_coro *strand);
 
-/* variable.c. The scope of a binding ends. */
-struct hk__bound;
+/* variable.c. Whether a variable was ever bound in this process. */
+extern bool hk__values_used;
+/* The scope of a binding ends. */
 void hk__binding_end(hk_scope *scope);
+/* What is bound in a strand from scope `in` outwards (NULL: outside all of them), the innermost
+ * first; what it has inherited comes last. */
+static inline hk__bound *hk__values_around(const hk_coro *strand, const hk_scope *in)
+{
+    while (in != NULL && !(in->is & HK__IS_BINDING)) in = in->outer;
+    if (in != NULL) return (hk__bound *)&HK_CONTAINER(in, const hk_binding, scope)->bound;
+    const struct hk__seldom *it = hk__seldom_of(strand);
+    return it != NULL ? it->values : NULL;
+}
 /* A new task inherits these, of its maker. 0 or -ENOMEM. */
-int hk__values_inherit(struct hk__bound *values, hk_coro *child);
-void hk__values_release(struct hk__bound *inherited);
+int hk__values_inherit(hk__bound *values, hk_coro *child);
+void hk__values_release(hk__bound *inherited);
 
 /* group.c; the handlers and types as in calls.def. */
 void hk__group_close_handle(hk_call *call);

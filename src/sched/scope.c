@@ -53,7 +53,7 @@ static void mark(hk_coro *t, unsigned force)
  * task that made the call: a driver has handed it up for one of its own. */
 static void interrupt(hk_coro *strand, unsigned force)
 {
-    hk_call *call = strand->call;
+    hk_call *call = hk__task_call(strand);
     if (call == NULL || call->state != HK__CALL_PARKED) return;
     const hk_sched *s = hk__sched_of(call);
     if (s == NULL || s->inherited) return;

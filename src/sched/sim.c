@@ -149,8 +149,9 @@ void hk__simulation_turned(hk_sched *s, const hk_coro *next)
     if (run->current != 0) {
         const hk_coro *t = hk__task_find(s, run->current);
         char line[192], what[96] = "ends";
-        if (t != NULL && t->call == NULL) snprintf(what, sizeof what, "goes on");
-        if (t != NULL && t->call != NULL) hk__report_call(t->call, what, sizeof what);
+        const hk_call *call = t != NULL ? hk__task_call(t) : NULL;
+        if (t != NULL && call == NULL) snprintf(what, sizeof what, "goes on");
+        if (call != NULL) hk__report_call(call, what, sizeof what);
         snprintf(line, sizeof line, "%lld %lld %s: %s", (long long)(s->now - HK__SIM_START),
                  (long long)run->current, run->name, what);
         run->trace(run->trace_arg, line);
@@ -178,10 +179,10 @@ static int run_once(struct hk__simulation *run, hk_entry *main_task, void *arg,
     run->result.trace = run->result.trace * 0x9e3779b97f4a7c15u ^ run->world->hash;
     run->current = 0;
     if (r < 0) {
-        const struct hk__why *why = hk__thread_enter()->why;
+        const char *why = hk__why_of(hk__thread_enter(), r);
         char what[sizeof run->result.report];
         snprintf(what, sizeof what, "the main task failed with %d: %s", r,
-                 why != NULL && why->error == r ? why->text : strerrordesc_np(-r));
+                 why != NULL ? why : strerrordesc_np(-r));
         report(run, r, what);
     }
     if (run->result.error == 0) measure(run);

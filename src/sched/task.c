@@ -20,7 +20,7 @@ hk_coro *hk__task_here(void)
 {
     hk_coro *self = hk__here.self;
     while (self != NULL && self->leaf == NULL && self->state == HK__BOUND)
-        self = self->at.stackless.borrowed; /* a step runs as part of who resumed it */
+        self = hk__lender_of(self); /* a step runs as part of who resumed it */
     hk_coro *t = self == NULL || self->leaf == NULL ? self : self->root;
     return t != NULL && (t->state == HK__TASK || t->state == HK__TASK_MARKED) ? t : NULL;
 }
@@ -44,14 +44,13 @@ static inline void enter(hk_group *g, hk_coro *child, bool daemon)
 }
 
 static inline __attribute__((always_inline)) hk_tid enrol(hk_sched *s, hk_group *g, hk_coro *t,
-                                                          const char *name, bool daemon)
+                                                          bool daemon)
 {
     struct hk__task_map *m = &s->map;
     do m->last++;
     while (HK__UNLIKELY(m->slot[(uint64_t)m->last & m->mask] != NULL));
     m->slot[(uint64_t)m->last & m->mask] = t;
     t->tid = m->last;
-    t->name = name;
     enter(g, t, daemon);
     s->live++;
     hk__task_wake(s, t);
@@ -68,7 +67,9 @@ static int reserve(hk_sched *s)
 static inline int inherit(hk_coro *child)
 {
     const hk_coro *me = hk__here.self;
-    struct hk__bound *values = me != NULL ? hk__strand_of(me)->values : NULL;
+    if (HK__LIKELY(!__atomic_load_n(&hk__values_used, __ATOMIC_RELAXED)) || me == NULL) return 0;
+    const hk_coro *strand = hk__strand_of(me);
+    struct hk__bound *values = hk__values_around(strand, strand->scope);
     return HK__UNLIKELY(values != NULL) ? hk__values_inherit(values, child) : 0;
 }
 
@@ -84,7 +85,8 @@ hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg, const c
         f = hk__stack_get(options->stack != 0 ? options->stack : s->stack, options->unguarded);
     if (HK__LIKELY(f != NULL && hk__coro_fits(f, options))) {
         hk__coro_arm(f, fn, arg, options, task_end);
-        if (HK__LIKELY(inherit(&f->coro) == 0)) return enrol(s, g, &f->coro, name, options->daemon);
+        f->seldom.name = name;
+        if (HK__LIKELY(inherit(&f->coro) == 0)) return enrol(s, g, &f->coro, options->daemon);
     }
     if (f != NULL) hk__stack_put(f);
     if (options->arg_release != NULL) options->arg_release(arg);
@@ -146,6 +148,17 @@ hk_tid hk__spawn(hk_group *g, hk_entry *fn, void *arg, const char *name)
 
 hk_tid(hk_spawn)(hk_group *g, hk_entry *fn, void *arg) { return hk__spawn(g, fn, arg, NULL); }
 
+/* What of it there need not be. */
+static int outfit(hk_coro *co, const char *name)
+{
+    if (name != NULL) {
+        struct hk__seldom *it = hk__seldom_make(co);
+        if (it == NULL) return -ENOMEM;
+        it->name = name;
+    }
+    return inherit(co);
+}
+
 hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
 {
     if (co == NULL || co->state != HK__CREATED || co->leaf != NULL)
@@ -153,11 +166,12 @@ hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name)
     int r = admit(&g);
     const bool promised = r > 0;
     if (r >= 0) r = reserve(here());
-    if (r == 0) r = inherit(co);
-    hk_tid tid = r < 0 ? r : enrol(here(), g, co, name, false);
+    if (r == 0) r = outfit(co, name);
+    hk_tid tid = r < 0 ? r : enrol(here(), g, co, false);
     if (HK__UNLIKELY(promised)) hk__group_keep(g);
     if (tid > 0) return tid;
     co->state = HK__FINISHED;
+    hk__coro_clear(co);
     if (co->at.stackless.release != NULL) co->at.stackless.release(co);
     return tid;
 }
@@ -173,7 +187,7 @@ hk_coro *hk__task_find(const hk_sched *s, hk_tid tid)
 
 hk_coro *hk__task_owner(const hk_sched *s, const hk_coro *t)
 {
-    const hk_call *call = t->call;
+    const hk_call *call = hk__task_call(t);
     if (call == NULL || call->type->owner == NULL) return NULL;
     return hk__task_find(s, call->type->owner(call));
 }
@@ -195,8 +209,8 @@ int hk_task_name(const char *format, ...)
     int r = vasprintf(&name, format, args);
     va_end(args);
     if (r < 0) return -ENOMEM;
-    if (f->owns_name) free((char *)(uintptr_t)t->name);
-    t->name = name;
+    if (f->owns_name) free((char *)(uintptr_t)f->seldom.name);
+    f->seldom.name = name;
     f->owns_name = true;
     return 0;
 }
@@ -217,10 +231,11 @@ void hk__task_kill(hk_coro *t)
     if (hk__killer_of(t) != 0) return;
     hk_tid by = hk_task_self();
     by = by > 0 ? by : -1;
-    if (t->leaf == NULL)
-        t->at.stackless.killer = by;
+    struct hk__seldom *it = hk__seldom_of(t);
+    if (it != NULL)
+        it->killer = by;
     else
-        ((hk__stackful *)t)->killer = by;
+        t->at.stackless.seldom = by * 2 + 1;
     hk__scope_spread(t, NULL);
 }
 
@@ -297,10 +312,11 @@ static void finish_main(hk_sched *s, hk_coro *t, void *value)
 static bool tell_waiters(hk_coro *t, void *value, bool cancelled)
 {
     bool started_it = false;
-    for (hk_wait_call *last; (last = t->waiters) != NULL;) {
+    hk_wait_call **waiters = hk__task_waiters(t);
+    for (hk_wait_call *last; (last = *waiters) != NULL;) {
         hk_wait_call *w = last->next; /* one that is told may take others off the ring */
         last->next = w->next;
-        if (w == last) t->waiters = NULL;
+        if (w == last) *waiters = NULL;
         started_it |= w->call.type == &hk__start_type;
         if (w->ret_exit != NULL) tell(t, w->ret_exit, value, cancelled);
         hk_call_complete(&w->call, 0);
@@ -358,29 +374,52 @@ static void tell_held(hk_coro *t)
 static __attribute__((noinline)) enum hk__told tell_all(hk_sched *s, hk_coro *t, void *value,
                                                         bool *ret_cancelled)
 {
-    enum hk__told told =
-        t->waiters != NULL || t->tid == s->main ? HK__TOLD_WAITER : HK__TOLD_NOBODY;
+    hk_wait_call **waiters = hk__task_waiters(t);
+    enum hk__told told = *waiters != NULL || t->tid == s->main ? HK__TOLD_WAITER : HK__TOLD_NOBODY;
     if (hk_is_err(value) && !was_ended(t, value, ret_cancelled) && !told && t->group == &s->root)
         report(s, t, (int)hk_num(value));
     if (*holds_of(t)) tell_held(t);
-    if (t->waiters != NULL && tell_waiters(t, value, *ret_cancelled)) told = HK__TOLD_STARTER;
+    if (*waiters != NULL && tell_waiters(t, value, *ret_cancelled)) told = HK__TOLD_STARTER;
     if (t->tid == s->main) finish_main(s, t, value);
     return told;
 }
 
-void hk__task_finish(hk_coro *t, void *value)
+/* awaited: somebody waits for its end, or for what it holds. */
+static inline __attribute__((always_inline)) void finish(hk_coro *t, void *value, bool awaited)
 {
     hk_sched *s = hk__task_sched(t);
     bool cancelled = false;
     enum hk__told told = HK__TOLD_NOBODY;
-    if (HK__UNLIKELY(hk_is_err(value) || t->waiters != NULL || *holds_of(t) || t->tid == s->main))
+    if (HK__UNLIKELY(hk_is_err(value) || awaited || t->tid == s->main))
         told = tell_all(s, t, value, &cancelled);
     s->map.slot[(uint64_t)t->tid & s->map.mask] = NULL;
     hk__group_exit(t->group, t, value, cancelled, told);
     s->live--;
-    if (HK__UNLIKELY(t->values != NULL)) hk__values_release(t->values);
     t->state = HK__FINISHED;
+}
+
+static inline void finish_stackful(hk__stackful *f, void *value)
+{
+    finish(&f->coro, value, f->waiters != NULL || f->holds);
+    if (HK__UNLIKELY(f->seldom.values != NULL)) hk__values_release(f->seldom.values);
+    hk__coro_clear(&f->coro);
+}
+
+static __attribute__((noinline)) void clear_stackless(hk_coro *t)
+{
+    const struct hk__seldom *it = hk__seldom_of(t);
+    if (it != NULL) hk__values_release(it->values);
     hk__coro_clear(t);
+}
+
+void hk__task_finish(hk_coro *t, void *value)
+{
+    if (t->leaf != NULL) {
+        finish_stackful((hk__stackful *)t, value);
+        return;
+    }
+    finish(t, value, t->at.stackless.waiters != NULL || t->at.stackless.holds);
+    if (HK__UNLIKELY(t->at.stackless.seldom != 0)) clear_stackless(t);
 }
 
 void hk__task_reap(hk_sched *s)
@@ -394,7 +433,7 @@ static void task_end(hk__stackful *f, void *value)
 {
     hk_coro *t = &f->coro;
     hk_sched *s = hk__task_sched(t);
-    hk__task_finish(t, value);
+    finish_stackful(f, value);
     hk__task_reap(s); /* the one before: this stack is still in use */
     s->dead = t;
     hk__jump jump = hk__task_park(s, t, t);
@@ -420,24 +459,26 @@ void hk_task_exit(void *value)
 void hk__task_unwait(hk_wait_call *wait)
 {
     hk_coro *target = hk__task_find(hk__sched_of(&wait->call), wait->tid);
-    hk_wait_call *before = target->waiters;
+    hk_wait_call **waiters = hk__task_waiters(target), *last = *waiters, *before = last;
     while (before->next != wait) before = before->next;
     before->next = wait->next;
-    if (target->waiters == wait) target->waiters = before != wait ? before : NULL;
+    if (last == wait) *waiters = before != wait ? before : NULL;
 }
 
 /* A shield has kept it waiting, or its abort says that something will come: no queue is to know of
  * its call any more, which lies on the stack that goes. */
 static void let_go(hk_coro *t)
 {
-    hk_call *call = t->call;
+    hk_call *call = hk__task_call(t);
     if (call == NULL || call->state != HK__CALL_PARKED) return;
-    if (call->type == &hk__start_type) {
+    if (call->type == &hk__start_type)
         hk__task_unwait(HK_CONTAINER(call, hk_wait_call, call));
-        t->call = NULL;
-    } else if (hk__call_abort(call, -ECANCELED)) {
-        t->call = NULL;
-    }
+    else if (!hk__call_abort(call, -ECANCELED))
+        return;
+    if (t->leaf != NULL)
+        ((hk__stackful *)t)->call = NULL;
+    else
+        t->returned = NULL;
 }
 
 /* Drops the stack of a task that would not end. Its handlers run here; what it was given is its own
@@ -449,7 +490,7 @@ void hk__task_drop(hk_coro *t)
     if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
     hk__scopes_drop(t);
     hk__task_finish(t, hk_val(-ECANCELED));
-    if (t->root != NULL)
+    if (t->leaf != NULL)
         hk__stack_put((hk__stackful *)t);
     else if (t->at.stackless.release != NULL)
         t->at.stackless.release(t);

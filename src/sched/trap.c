@@ -109,14 +109,23 @@ static inline bool may_go_on(hk_sched *s, hk_coro *t)
     return false;
 }
 
+/* A step that runs has yet to return the call; or has, and it was handed up: then it is known. */
+static inline void note_parked(hk_sched *s, hk_coro *t, hk_call *call)
+{
+    if (t->leaf != NULL)
+        ((hk__stackful *)t)->call = call;
+    else if (t->returned == NULL)
+        s->begun = call;
+}
+
 bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
     call->task = t;
     if (!refused(t, call) && !handle(s, call)) {
-        t->call = call; /* its abort may complete it */
+        note_parked(s, t, call); /* its abort may complete it */
         if (!forbidden(t, call)) return false;
-        t->call = NULL;
+        if (t->leaf != NULL) ((hk__stackful *)t)->call = NULL;
     }
     return may_go_on(s, t);
 }
@@ -192,7 +201,7 @@ hk__jump hk__trap_begin(hk_call *call)
     } else {
         call->state = HK__CALL_PARKED;
         hk__call_parks(call, s->now);
-        t->call = call;
+        ((hk__stackful *)t)->call = call;
     }
     return park(s, self, t);
 }
@@ -204,7 +213,7 @@ hk__jump hk__call_park(hk_sched *s, hk_call *call)
     call->task = t;
     call->state = HK__CALL_PARKED;
     hk__call_parks(call, s->now);
-    t->call = call;
+    ((hk__stackful *)t)->call = call;
     return park(s, self, t);
 }
 
@@ -262,8 +271,10 @@ void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
 {
     (void)result; /* it is in the call */
     hk_coro *t = call->task;
-    HK__ASSERT(t->call == call);
-    t->call = NULL;
+    if (t->leaf != NULL) {
+        HK__ASSERT(((hk__stackful *)t)->call == call);
+        ((hk__stackful *)t)->call = NULL;
+    }
     hk__task_wake(HK_CONTAINER(driver, hk_sched, driver), t);
 }
 

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* Context variables.
  *
- * The bindings of a strand are a list, the innermost first. Those that a task has inherited are at
- * its end: copies on the heap, which never change, so all tasks made in one place share them, and
- * count who holds them. A binding is copied when the first task inherits it, and not again. */
+ * A binding is a scope, so those of a strand are found among its scopes; they are a list too, the
+ * innermost first. Those that a task has inherited are at its end: copies on the heap, which never
+ * change, so all tasks made in one place share them, and count who holds them. A binding is copied
+ * when the first task inherits it, and not again. */
 #include "sched/sched.h"
-
-#include <hocket/variable.h>
 
 #include "coro/stack.h"
 
 #include <stdlib.h>
 
+bool hk__values_used;
+
 void hk__binding_open(hk_binding *b, const hk_variable *variable, void *value, const char *file,
                       int line)
 {
+    __atomic_store_n(&hk__values_used, true, __ATOMIC_RELAXED);
     b->scope.is = HK__IS_BINDING;
     hk__scope_begin(&b->scope, HK_FOREVER, file, line);
-    hk_coro *strand = b->scope.strand;
-    b->bound = (hk__bound){ .variable = variable, .value = value, .next = strand->values };
-    strand->values = &b->bound;
+    hk__bound *outer = hk__values_around(b->scope.strand, b->scope.outer);
+    b->bound = (hk__bound){ .variable = variable, .value = value, .next = outer };
 }
 
 void hk_binding_leave(hk_binding *b)
@@ -31,15 +32,15 @@ void hk_binding_leave(hk_binding *b)
 
 void hk__binding_end(hk_scope *scope)
 {
-    hk__bound *bound = &HK_CONTAINER(scope, hk_binding, scope)->bound;
-    scope->strand->values = bound->next;
-    hk__values_release(bound->copy);
+    hk__values_release(HK_CONTAINER(scope, hk_binding, scope)->bound.copy);
 }
 
 void *hk_variable_get(const hk_variable *variable)
 {
     const hk_coro *me = hk__thread_enter();
-    for (const hk__bound *b = hk__strand_of(me)->values; b != NULL; b = b->next)
+    const hk_coro *strand = hk__strand_of(me);
+    const hk__bound *b = hk__values_around(strand, strand->scope);
+    for (; b != NULL; b = b->next)
         if (b->variable == variable) return b->value;
     return NULL;
 }
@@ -66,8 +67,10 @@ static hk__bound *copy_of(hk__bound *b)
 
 int hk__values_inherit(hk__bound *values, hk_coro *child)
 {
-    child->values = copy_of(values);
-    return child->values != NULL ? 0 : -ENOMEM;
+    struct hk__seldom *it = hk__seldom_make(child);
+    if (it == NULL) return -ENOMEM;
+    it->values = copy_of(values);
+    return it->values != NULL ? 0 : -ENOMEM;
 }
 
 void hk__values_release(hk__bound *copy)

@@ -5,6 +5,7 @@
  * once: abort, then the error. Somebody who cannot: refused, and the completion decides. Somebody
  * who has completed it: the result is reported, and the error is met at the next wait (done XOR
  * cancelled). */
+#include "coro/coro.h"
 #include "support/sim.h"
 #include "support/small.h"
 #include "support/steps.h"
@@ -114,13 +115,13 @@ TEST(not_accepted_the_error_is_the_answer)
 TEST(accepted_and_abortable_the_call_is_let_go_of_first)
 {
     for (hk_coro *co = first_kind(); co != NULL; co = next_kind(co)) {
-        CHECK(!accept_call(co->call));
+        CHECK(!accept_call(hk__call_of(co)));
         CHECK_STEP(hk_coro_throw(co, -EIO), "failed EIO");
         CHECK_STR(trace, "call -EIO ");
         CHECK_EQ(keep_aborts, 1);
     }
     for (hk_coro *co = first_kind(); co != NULL; co = next_kind(co)) {
-        CHECK(!accept_call(co->call));
+        CHECK(!accept_call(hk__call_of(co)));
         CHECK_STEP(hk_coro_close(co), "returned 0");
         CHECK_STR(trace, "call -ECANCELED ");
         CHECK_EQ(keep_aborts, 1);
@@ -130,7 +131,7 @@ TEST(accepted_and_abortable_the_call_is_let_go_of_first)
 TEST(accepted_and_abortable_a_destroy_lets_go_of_it_too)
 {
     hk_coro *co = park(STACKFUL);
-    CHECK(!accept_call(co->call));
+    CHECK(!accept_call(hk__call_of(co)));
     CHECK_EQ(hk_coro_destroy(co), 0);
     CHECK_STR(trace, "call -ECANCELED ");
     CHECK_EQ(keep_aborts, 1);
@@ -139,7 +140,7 @@ TEST(accepted_and_abortable_a_destroy_lets_go_of_it_too)
 TEST(accepted_and_later_it_is_refused_and_the_completion_decides)
 {
     for (hk_coro *co = first_kind(); co != NULL; co = next_kind(co)) {
-        CHECK(!accept_call(co->call));
+        CHECK(!accept_call(hk__call_of(co)));
         keep_abort_answer = HK_ABORT_LATER;
         CHECK_STEP(hk_coro_throw(co, -EIO), "refused EINPROGRESS");
         CHECK_STEP(hk_coro_close(co), "refused EINPROGRESS");
@@ -178,14 +179,14 @@ TEST(a_call_without_abort_cannot_be_aborted)
 TEST(complete_the_result_is_reported_and_the_error_met_at_the_next_yield)
 {
     for (hk_coro *co = first_kind(); co != NULL; co = next_kind(co)) {
-        CHECK(!accept_call(co->call));
+        CHECK(!accept_call(hk__call_of(co)));
         hk_call_complete(kept, 42);
         CHECK_STEP(hk_coro_close(co), "returned 0");
         CHECK_STR(trace, "call 42 yield -ECANCELED ");
         CHECK_EQ(keep_aborts, 0);
     }
     for (hk_coro *co = first_kind(); co != NULL; co = next_kind(co)) {
-        CHECK(!accept_call(co->call));
+        CHECK(!accept_call(hk__call_of(co)));
         hk_call_complete(kept, 42);
         CHECK_STEP(hk_coro_throw(co, -EIO), "failed EIO");
         CHECK_STR(trace, "call 42 yield -EIO ");
@@ -195,7 +196,7 @@ TEST(complete_the_result_is_reported_and_the_error_met_at_the_next_yield)
 TEST(complete_with_an_error_it_is_that_error_that_is_reported)
 {
     for (hk_coro *co = first_kind(); co != NULL; co = next_kind(co)) {
-        CHECK(!accept_call(co->call));
+        CHECK(!accept_call(hk__call_of(co)));
         hk_call_complete(kept, -EPIPE);
         CHECK_STEP(hk_coro_close(co), "failed EPIPE");
         CHECK_STR(trace, "call -EPIPE ");
@@ -223,7 +224,7 @@ TEST(complete_the_error_may_be_met_at_the_next_call)
 TEST(complete_a_destroy_reports_the_result_too)
 {
     hk_coro *co = park(STACKFUL);
-    accept_call(co->call);
+    accept_call(hk__call_of(co));
     hk_call_complete(kept, 42);
     CHECK_EQ(hk_coro_destroy(co), 0);
     CHECK_STR(trace, "call 42 yield -ECANCELED ");
@@ -233,7 +234,7 @@ TEST(complete_a_destroy_reports_the_result_too)
 TEST(complete_a_driver_may_still_send_what_it_likes)
 {
     hk_coro *co = park(STACKFUL);
-    accept_call(co->call);
+    accept_call(hk__call_of(co));
     hk_call_complete(kept, 42);
     CHECK_STEP(hk_coro_send(co, hk_val(-EIO)), "failed EIO");
     CHECK_STR(trace, "call -EIO ");

@@ -134,7 +134,7 @@ static bool expects_more(const struct run *run, const struct scope *g)
         const struct task *t = &run->task[i];
         const bool spawns = op_info[t->wait.op].flags & TASK && t->wait.op != OP_start;
         if (t->wait.active && spawns && t->wait.object == (int)(g - run->scope))
-            any |= hk__task_find(hk__here.sched, t->tid)->call != NULL;
+            any |= hk__task_call(hk__task_find(hk__here.sched, t->tid)) != NULL;
     }
     return any;
 }

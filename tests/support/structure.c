@@ -53,7 +53,7 @@ static bool ready_holds(const hk_sched *s, char *ret_why, size_t size)
     for (uint32_t i = r->head; i != r->tail; i++) {
         const hk_coro *t = r->slot[i & r->mask];
         HOLD(is_task(t), "somebody is ready that is no task");
-        HOLD(t->call == NULL, "task %lld is ready, and waits", (long long)t->tid);
+        HOLD(hk__task_call(t) == NULL, "task %lld is ready, and waits", (long long)t->tid);
         for (uint32_t j = i + 1; j != r->tail; j++)
             HOLD(r->slot[j & r->mask] != t, "task %lld is ready twice", (long long)t->tid);
     }
