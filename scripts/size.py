@@ -22,7 +22,7 @@ import checklib
 STRUCTS = [
     ("hk_coro", "hocket.h", [("a switch", "at state leaf root")]),
     ("hk__stackful", "hocket.h", [("resumed by a consumer", "back resumer"),
-                                  ("born", "coro entry arg end killer at_end arg_release stack")]),
+                                  ("born", "coro entry arg end seldom at_end arg_release stack")]),
     ("hk_call", "hocket.h", [("made and answered", "type driver task result state")]),
     ("struct hk_sched", "sched/sched.h", [("a switch", "ready budget spent dead")]),
     ("hk_group", "hocket.h", []),

@@ -51,7 +51,7 @@ HK_API hk_tid hk_spawn_with(hk_group *g, hk_entry *fn, void *arg, const hk_coro_
  *   g: HK_ROOT, or an open group of this scheduler.
  *   co: made by hk_stackless_init and never resumed; the task's until its release is called (also
  *   where this fails).
- *   name: borrowed; NULL: "task".
+ *   name: borrowed; takes a small block of memory; NULL: "task".
  * Returns: as hk_spawn. Blocks: as hk_spawn. Cancel: likewise. Threads: a scheduler's. */
 HK_API hk_tid hk_spawn_stackless(hk_group *g, hk_coro *co, const char *name);
 

@@ -7,6 +7,7 @@
 #include "support/steps.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int frames; /* alive */
 
@@ -455,6 +456,84 @@ static void *main_deep(void *arg)
 }
 
 TEST(calls_of_stackless_ones_pass_through_stackless_ones) { run(main_deep); }
+
+/* ---- what few of them have ---- */
+
+/* The text of its failure needs memory that a task without a name has not had before. */
+static hk_step sleeps_and_fails(hk_coro *co, void *in)
+{
+    struct frame *f = frame_of(co);
+    HK_BEGIN(co);
+    hk_sleep_prepare(&f->u.sleep, HK_SEC(1000));
+    HK_AWAIT(co, &f->u.sleep.call);
+    note("%s ", number_text(f->u.sleep.call.result));
+    hk_fail(-EPROTO, "the first trouble");
+    HK_END(co, hk_val(f->i != 0 ? -EPROTO : f->u.sleep.call.result));
+}
+
+static void kill_nameless(int fails, hk_end how, const char *why)
+{
+    struct frame *f = make(sleeps_and_fails);
+    f->i = fails;
+    hk_exit end;
+    hk_tid tid = hk_spawn_stackless(HK_ROOT, &f->co, NULL);
+    hk_sched_yield();
+    CHECK_EQ(hk_task_kill(tid), 1);
+    CHECK_EQ(hk_task_wait(tid, &end), 0);
+    CHECK_EQ(end.how, how);
+    CHECK(strncmp(end.why, why, strlen(why)) == 0);
+}
+
+static void *main_kills_nameless(void *arg)
+{
+    kill_nameless(1, HK_END_FAILED, "the first trouble");
+    kill_nameless(0, HK_END_CANCELLED, "killed by task ");
+    return arg;
+}
+
+TEST(who_killed_a_nameless_one_is_known_beside_the_text_of_its_failure)
+{
+    run(main_kills_nameless);
+    CHECK_STR(trace, "-ECANCELED -ECANCELED ");
+}
+
+static hk_step crowd_step(hk_coro *co, void *in);
+
+static void says_who(void *arg) { note("%s ", number_text(hk_task_self())); }
+
+static void *does_not_end(void *arg)
+{
+    CHECK_EQ(hk_at_end(says_who, NULL), 0);
+    while (hk_yield(NULL) != hk_val(77)) continue;
+    return arg;
+}
+
+/* The handlers of the stack that it drops are nobody's, though it has siblings. */
+static hk_step drops_a_stack(hk_coro *co, void *in)
+{
+    struct frame *f = frame_of(co);
+    HK_BEGIN(co);
+    f->inner = hk_coro_create(does_not_end, NULL, &(hk_coro_options){ .name = "mule" });
+    CHECK_EQ(hk_coro_send(f->inner, NULL).outcome, HK_YIELDED);
+    hk_coro_leave(&f->inner);
+    note("%s ", hk_task_self() > 0 ? "again" : "lost");
+    HK_END(co, NULL);
+}
+
+static void *main_drops(void *arg)
+{
+    hk_tid first = spawn(drops_a_stack), second = spawn(crowd_step);
+    CHECK_EQ(hk_task_wait(first, NULL), 0);
+    CHECK_EQ(hk_task_wait(second, NULL), 0);
+    return arg;
+}
+
+TEST(a_stack_that_a_stackless_task_drops_is_no_task_of_its_siblings,
+     .prints = "hocket: coroutine 'mule' ignored its close: its stack is dropped\n")
+{
+    run(main_drops);
+    CHECK_STR(trace, "-EPERM again ");
+}
 
 /* ---- a thousand of both kinds on one scheduler ---- */
 
