@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { HTTP_IN_SIZE = 4096, HTTP_OUT_SIZE = 65536, HTTP_SPARE_MAX = 16, HTTP_TICK_MS = 250 };
+enum { HTTP_IN_SIZE = 4096, HTTP_OUT_SIZE = 65536, HTTP_SPARE_MAX = 256, HTTP_TICK_MS = 250 };
 
 struct http;
 union http_buffer;
@@ -45,7 +45,7 @@ struct http_server {
     bool stopping;
     int64_t ticks;
     struct http *first;
-    union http_buffer *spare; /* those of answers that are sent */
+    union http_buffer *spare; /* those of answers that are sent; many are on their way at once */
     int spare_count;
     time_t date_time;
     char date[32];
