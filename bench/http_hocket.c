@@ -2,10 +2,7 @@
 /* The server of http_vs_nginx and of bench-peers: "Hello, World!" from memory, by the connections
  * and the parser of the file server in examples/.
  *
- *     http_hocket ADDRESS [--epoll]
- *
- *     ADDRESS    tcp:127.0.0.1:8080, for instance; port 0 is one that is free
- *     --epoll    waits on epoll, and never looks for news before it sleeps
+ *     http_hocket ADDRESS     tcp:127.0.0.1:8080, for instance; port 0 is one that is free
  *
  * It prints its port. */
 #include "http_server.h"
@@ -45,9 +42,7 @@ static void *serve(void *address)
 
 int main(int argc, char **argv)
 {
-    const bool epoll = argc == 3 && strcmp(argv[2], "--epoll") == 0;
-    const hk_run_options on_epoll = { .spin = -1, .world = hk_world_epoll() };
-    int r = argc == 2 || epoll ? hk_run(serve, argv[1], epoll ? &on_epoll : NULL) : -EINVAL;
+    int r = argc == 2 ? hk_run(serve, argv[1], NULL) : -EINVAL;
     fprintf(stderr, "http_hocket: %s\n", strerror(-r));
     return 1;
 }

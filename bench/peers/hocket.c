@@ -3,9 +3,9 @@
  * channels, locks, the POSIX calls with hk_ before them. All options are the defaults; with --small
  * before the row, tasks have small stacks without guards, and the rows are those in which what a
  * task costs is what is measured; with --epoll the servers wait as others do: on epoll, asleep at
- * once where nothing has come.
+ * once where nothing has come; with --parser the HTTP server is that of the bench http_vs_nginx.
  *
- * The echo server is that of the bench echo, the HTTP server that of the bench http_vs_nginx. */
+ * The echo server is that of the bench echo. */
 #include <hocket.h>
 
 #include <fcntl.h>
@@ -412,7 +412,40 @@ static void echo_row(long size, long count)
     echo_hocket(peer_listen(), &unused, of_servers, false);
 }
 
-/* The program beside this one. */
+/* By hand, as the peers do it. */
+static void *serve_http(void *arg)
+{
+    HK_FD(fd, (int)hk_num(arg));
+    char buffer[PEER_BUFFER];
+    size_t used = 0, length;
+    ssize_t n;
+    while (used < sizeof buffer && (n = hk_recv(fd, buffer + used, sizeof buffer - used, 0)) > 0) {
+        used += (size_t)n;
+        const char *answer = peer_http_answer(buffer, used, &length);
+        if (!answer) continue;
+        if (hk_send(fd, answer, length, 0) < 0) break;
+        used = 0;
+    }
+    return NULL;
+}
+
+static void *accept_http(void *arg)
+{
+    const int listener = peer_listen();
+    int fd;
+    while ((fd = hk_accept(listener, NULL, NULL)) >= 0) {
+        peer_nodelay(fd);
+        spawn(HK_ROOT, serve_http, hk_val(fd));
+    }
+    return hk_val(fd);
+}
+
+static void http_row(long size, long count)
+{
+    must(hk_run(accept_http, NULL, of_servers), "hk_run");
+}
+
+/* The program beside this one, which parses. */
 static const char *http_program(void)
 {
     static char path[PATH_MAX];
@@ -422,10 +455,9 @@ static const char *http_program(void)
     return path;
 }
 
-static void http_row(long size, long count)
+static void parser_row(long size, long count)
 {
-    execl(http_program(), "http_hocket", "tcp:127.0.0.1:0", of_servers ? "--epoll" : (char *)NULL,
-          (char *)NULL);
+    execl(http_program(), "http_hocket", "tcp:127.0.0.1:0", (char *)NULL);
     peer_fail("%s: %s", http_program(), strerror(errno));
 }
 
@@ -444,7 +476,7 @@ IN_TASK(timers)
 IN_TASK(memory)
 IN_TASK(files)
 
-static struct peer_row rows[] = {
+static const struct peer_row rows[] = {
     { "send_yield", send_yield },
     { "yield", yield_in_task },
     { "spawn_join", spawn_join_in_task },
@@ -457,7 +489,18 @@ static struct peer_row rows[] = {
     { "memory", memory_in_task },
     { "files", files_in_task },
     { "echo", echo_row },
-    { "http", http_row }, /* the last: left out where that program was not built */
+    { "http", http_row },
+    { NULL, NULL },
+};
+
+static const struct peer_row epoll_rows[] = {
+    { "echo", echo_row },
+    { "http", http_row },
+    { NULL, NULL },
+};
+
+static const struct peer_row parser_rows[] = {
+    { "http", parser_row },
     { NULL, NULL },
 };
 
@@ -471,19 +514,28 @@ static const struct peer_row small_rows[] = {
     { NULL, NULL },
 };
 
-int main(int argc, char **argv)
+/* Which rows an option stands for; NULL: it is none. */
+static const struct peer_row *rows_of(const char *option)
 {
-    if (argc > 1 && strcmp(argv[1], "--small") == 0) {
+    if (strcmp(option, "--small") == 0) {
         of_tasks = &small_stacks;
-        argv[1] = argv[0];
-        return peer_main(argc - 1, argv + 1, small_rows);
+        return small_rows;
     }
-    if (access(http_program(), X_OK) != 0) rows[sizeof rows / sizeof *rows - 2].name = NULL;
-    if (argc > 1 && strcmp(argv[1], "--epoll") == 0) {
+    if (strcmp(option, "--epoll") == 0) {
         as_others.world = hk_world_epoll();
         of_servers = &as_others;
-        argv[1] = argv[0];
-        return peer_main(argc - 1, argv + 1, rows + sizeof rows / sizeof *rows - 3);
+        return epoll_rows;
     }
-    return peer_main(argc, argv, rows);
+    /* Nothing, where that program was not built. */
+    if (strcmp(option, "--parser") == 0)
+        return access(http_program(), X_OK) == 0 ? parser_rows : parser_rows + 1;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const struct peer_row *chosen = argc > 1 ? rows_of(argv[1]) : NULL;
+    if (!chosen) return peer_main(argc, argv, rows);
+    argv[1] = argv[0];
+    return peer_main(argc - 1, argv + 1, chosen);
 }

@@ -10,7 +10,7 @@
 /* AddressSanitizer maps memory for each task that comes and unmaps it when it goes: there a search
  * takes ten times as long. */
 #ifdef HK__ASAN
-#define SEARCHED(preemptions) ((preemptions) - 1)
+#define SEARCHED(preemptions) ((preemptions)-1)
 #else
 #define SEARCHED(preemptions) (preemptions)
 #endif
