@@ -99,8 +99,8 @@ static void spawn_join(long size, long count)
 /* A node has its children in one block, which it frees when they have ended. */
 struct node {
     hk_coro co;
-    long first, leaves;
-    uint64_t said;
+    uint64_t number; /* the first of its leaves; at its end, what it says */
+    long leaves;
     struct below *below;
 };
 
@@ -119,7 +119,7 @@ static void spawn_children(struct node *f)
     if (!f->below) peer_fail("no memory for ten tasks");
     hk_group_open(&f->below->group, NULL);
     for (int i = 0; i < 10; i++) {
-        f->below->child[i].first = f->first + each * i;
+        f->below->child[i].number = f->number + (uint64_t)(each * i);
         f->below->child[i].leaves = each;
         spawn(&f->below->group, &f->below->child[i].co, node);
     }
@@ -130,8 +130,8 @@ static void end_children(struct node *f)
 {
     must((int)f->below->close.call.result, "a child");
     hk_group_leave(&f->below->group);
-    f->said = 0;
-    for (int i = 0; i < 10; i++) f->said += f->below->child[i].said;
+    f->number = 0;
+    for (int i = 0; i < 10; i++) f->number += f->below->child[i].number;
     free(f->below);
 }
 
@@ -139,10 +139,7 @@ static hk_step node(hk_coro *co, void *in)
 {
     struct node *f = HK_CONTAINER(co, struct node, co);
     HK_BEGIN(co);
-    if (f->leaves == 1) {
-        f->said = (uint64_t)f->first;
-        HK_RETURN(co, NULL);
-    }
+    if (f->leaves == 1) HK_RETURN(co, NULL);
     spawn_children(f);
     HK_AWAIT(co, &f->below->close.call);
     end_children(f);
@@ -151,13 +148,13 @@ static hk_step node(hk_coro *co, void *in)
 
 static void skynet(long size, long count)
 {
-    struct node root = { .first = 0, .leaves = size };
+    struct node root = { .leaves = size };
     peer_begin();
     HK_GROUP(all, NULL);
     spawn(&all, &root.co, node);
     must((int)hk_group_close(&all, 0), "the tree");
     peer_end();
-    peer_report(count, root.said);
+    peer_report(count, root.number);
 }
 
 /* ---- timers ---- */

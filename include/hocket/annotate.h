@@ -6,8 +6,9 @@
  * - ThreadSanitizer: switch_to_fiber, inlined into the function that switches: a hook that is
  * called pushes its own frame on the old fiber's shadow stack and pops it from the new one's.
  * - C++: the exceptions being handled are per coroutine, or two tasks parked in catch blocks
- * rethrow each other's. Valgrind and the rest of the sanitizers' calls concern stacks, not
- * switches: src/coro/stack.c. */
+ * rethrow each other's. Who leaves puts those of the other in their place: one look serves both.
+ *
+ * Valgrind and the rest of the sanitizers' calls concern stacks, not switches: src/coro/stack.c. */
 #ifndef HOCKET_ANNOTATE_H
 #define HOCKET_ANNOTATE_H
 
@@ -50,8 +51,10 @@ static inline __attribute__((always_inline)) void hk__leave(hk_coro *from, hk_co
 {
     (void)to;
     (void)last;
-    if (HK__UNLIKELY(hk__here.exceptions != NULL))
+    if (HK__UNLIKELY(hk__here.exceptions != NULL)) {
         hk__stack_owner(from)->exceptions = *hk__here.exceptions;
+        *hk__here.exceptions = hk__stack_owner(to)->exceptions;
+    }
 #ifdef HK__ASAN
     hk__stackful *there = hk__stack_owner(to);
     __sanitizer_start_switch_fiber(last ? NULL : &hk__stack_owner(from)->fake_stack, there->stack,
@@ -69,8 +72,6 @@ static inline __attribute__((always_inline)) void hk__arrive(hk_coro *me)
 #ifdef HK__ASAN
     __sanitizer_finish_switch_fiber(hk__stack_owner(me)->fake_stack, NULL, NULL);
 #endif
-    if (HK__UNLIKELY(hk__here.exceptions != NULL))
-        *hk__here.exceptions = hk__stack_owner(me)->exceptions;
 }
 
 #ifdef __cplusplus
