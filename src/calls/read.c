@@ -69,7 +69,7 @@ static void take_nothing(hk_call *call)
     hk__io_finish(&io, r == -EAGAIN ? 0 : r);
 }
 
-void hk__read_handle(hk_call *call)
+HK__HOT void hk__read_handle(hk_call *call)
 {
     const struct iovec *one = &HK_CONTAINER(call, hk_io_call, call)->data.one;
     if (HK__LIKELY(one->iov_len != 0))
@@ -91,7 +91,7 @@ void hk__readv_handle(hk_call *call)
         take(call, HK__DIRECT_READ, 0, vector, count, NULL);
 }
 
-void hk__recv_handle(hk_call *call)
+HK__HOT void hk__recv_handle(hk_call *call)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
     if (HK__LIKELY((self->flags & (MSG_WAITALL | MSG_PEEK | UNREMEMBERED)) != MSG_WAITALL))

@@ -76,7 +76,7 @@ static bool goes_together(const struct hk__io *io, const struct load *load)
 }
 
 /* False: it is not to be, or there is no room. */
-static __attribute__((noinline)) bool hand_in(struct hk__io *io, const struct load *load)
+static HK__HOT __attribute__((noinline)) bool hand_in(struct hk__io *io, const struct load *load)
 {
     hk_io_call *self = HK_CONTAINER(io->call, hk_io_call, call);
     const hk__operation operation = {
@@ -92,7 +92,7 @@ static __attribute__((noinline)) bool hand_in(struct hk__io *io, const struct lo
 }
 
 /* What was handed in is done, or some of it. */
-static __attribute__((noinline)) void handed_in(hk_call *call, const struct load *load)
+static HK__HOT __attribute__((noinline)) void handed_in(hk_call *call, const struct load *load)
 {
     hk_io_call *self = HK_CONTAINER(call, hk_io_call, call);
     hk_sched *s = hk__sched_of(call);
@@ -133,12 +133,12 @@ static inline struct load one_buffer(const hk_io_call *self, uint8_t kind)
     return (struct load){ kind, self->flags, 1, one->iov_len, one, NULL };
 }
 
-void hk__write_handle(hk_call *call)
+HK__HOT void hk__write_handle(hk_call *call)
 {
     put(call, one_buffer(HK_CONTAINER(call, hk_io_call, call), HK__DIRECT_WRITE));
 }
 
-void hk__send_handle(hk_call *call)
+HK__HOT void hk__send_handle(hk_call *call)
 {
     put(call, one_buffer(HK_CONTAINER(call, hk_io_call, call), HK__DIRECT_SEND));
 }

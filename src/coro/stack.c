@@ -269,7 +269,7 @@ static void cool(struct batch *batch)
     errno = error;
 }
 
-bool hk__stack_trim(void)
+static __attribute__((noinline)) bool trim(void)
 {
     struct batch batch;
     struct shelf *shelf = shelves.of;
@@ -281,6 +281,8 @@ bool hk__stack_trim(void)
     if (batch.count > 0) cool(&batch);
     return shelves.warm_count > 0;
 }
+
+bool hk__stack_trim(void) { return shelves.warm_count > 0 && trim(); }
 
 /* What is hot here is warm for nobody. */
 static void let_cool(struct shelf *shelf)

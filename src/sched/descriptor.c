@@ -192,7 +192,7 @@ static void wake(hk_sched *s, uint32_t slot, enum hk__side side)
     if (d->waiter[side] != NULL && !(d->paused & 1u << side)) hk__call_retry(d->waiter[side]);
 }
 
-void hk__descriptor_event(hk_sched *s, const hk__event *event)
+HK__HOT void hk__descriptor_event(hk_sched *s, const hk__event *event)
 {
     const uint32_t slot = event->ticket.slot;
     if (slot >= s->descriptors.count) return;
@@ -204,7 +204,7 @@ void hk__descriptor_event(hk_sched *s, const hk__event *event)
     if (event->ready & HK__WRITABLE) wake(s, slot, HK__WRITER);
 }
 
-void hk__descriptor_prefetch(const hk_sched *s, const hk__event *event, bool later)
+HK__HOT void hk__descriptor_prefetch(const hk_sched *s, const hk__event *event, bool later)
 {
     if (event->kind != HK__EVENT_READY || event->ticket.slot >= s->descriptors.count) return;
     const hk_call *call = s->descriptors.table[event->ticket.slot].waiter[HK__READER];

@@ -67,7 +67,7 @@ static struct hk__post *take_all(hk_sched *s)
     return list;
 }
 
-void hk__inbox_drain(hk_sched *s)
+HK__HOT void hk__inbox_drain(hk_sched *s)
 {
     if (__atomic_load_n(&s->inbox.posts, __ATOMIC_RELAXED) != NULL) {
         for (struct hk__post *post = take_all(s), *next; post != NULL; post = next) {

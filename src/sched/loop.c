@@ -13,7 +13,7 @@
 #include "coro/stack.h"
 
 /* Onto the stack of a task, until somebody comes back to the loop. */
-static void switch_to(hk_sched *s, hk_coro *t)
+static HK__HOT void switch_to(hk_sched *s, hk_coro *t)
 {
     hk_coro *me = s->thread;
     hk__here.self = t->leaf;
@@ -74,12 +74,12 @@ static void run_stackless(hk_sched *s, hk_coro *t)
     }
 }
 
-static void run_ready(hk_sched *s)
+static HK__HOT void run_ready(hk_sched *s)
 {
     struct hk__ready *r = &s->ready;
     r->quota = HK__PASS_TASKS;
     r->end = r->head;
-    while (hk__ready_at_once(r) || hk__ready_extend(s)) {
+    while (hk__ready_goes_on(s)) {
         hk_coro *t = r->slot[r->head++ & r->mask];
         s->budget = s->allowance;
         if (t->leaf != NULL)
@@ -92,11 +92,12 @@ static void run_ready(hk_sched *s)
 static void take_time(hk_sched *s)
 {
     s->now = s->world->table->now(s->world);
+    if (s->timers.count == 0) return;
     hk__timers_expire(s);
     hk__timers_arm(s); /* none of these is due, and the wheel has the time by now */
 }
 
-bool hk__loop_deadlocked(const hk_sched *s)
+HK__HOT bool hk__loop_deadlocked(const hk_sched *s)
 {
     if (hk__ready_any(s)) return false;
     if (HK__UNLIKELY(s->over != 0)) return true;
@@ -176,10 +177,12 @@ static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
 {
     (void)__atomic_exchange_n(&s->inbox.sleeping, true, __ATOMIC_SEQ_CST);
     if (hk__inbox_any(s) || hk__loop_deadlocked(s)) until = 0; /* since we looked */
+    const bool learns = s->spin.most > 0 && s->spin.credit <= 0;
+    const int64_t start = learns ? s->world->table->now(s->world) : 0;
     int count = s->world->table->wait(s->world, ret_events, HK__EVENTS, until);
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
-    if (s->spin.most > 0 && s->spin.credit <= 0 && count > 0)
-        learn(&s->spin, s->world->table->now(s->world) - s->now < s->spin.most, count);
+    if (learns && count > 0)
+        learn(&s->spin, s->world->table->now(s->world) - start < s->spin.most, count);
     return count;
 }
 
@@ -188,7 +191,7 @@ enum { MANY = 4 };
 
 static void look_at_world(hk_sched *s, int64_t until)
 {
-    hk__event events[HK__EVENTS];
+    hk__event *events = s->events;
     int count = 0;
     if (until == 0)
         count = s->world->table->wait(s->world, events, HK__EVENTS, 0);
@@ -200,16 +203,16 @@ static void look_at_world(hk_sched *s, int64_t until)
     serve(s, events, count);
 }
 
-void hk__loop_pass(hk_sched *s, int64_t limit)
+/* Where nobody sleeps, the time is read once a pass. */
+HK__HOT void hk__loop_pass(hk_sched *s, int64_t limit)
 {
     s->over = 0;
     run_ready(s);
     hk__inbox_drain(s);
-    take_time(s);
-    int64_t until = patience(s, limit);
-    if (until == 0 && limit != 0 && s->descriptors.watched == 0 && s->operations.count == 0 &&
-        s->simulation == NULL)
-        return;
-    look_at_world(s, until);
-    if (until != 0) take_time(s);
+    if (s->timers.count > 0) take_time(s);
+    const int64_t until = patience(s, limit);
+    if (until != 0 || limit == 0 || s->descriptors.watched > 0 || s->operations.count > 0 ||
+        s->simulation != NULL)
+        look_at_world(s, until);
+    if (until != 0 || s->timers.count == 0) take_time(s);
 }

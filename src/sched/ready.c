@@ -125,11 +125,11 @@ static __attribute__((noinline)) bool choose_next(hk_sched *s)
 
 /* ---- all worlds ---- */
 
-bool hk__ready_extend(hk_sched *s)
+HK__HOT bool hk__ready_extend(hk_sched *s)
 {
     struct hk__ready *r = &s->ready;
-    if (HK__UNLIKELY(s->world->table->choose != NULL)) return choose_next(s);
-    if (r->head == r->tail || r->quota <= 0) return false;
+    if (HK__UNLIKELY(r->chosen)) return choose_next(s);
+    if (r->quota <= 0) return false;
     if (r->quota < HK__PASS_TASKS && s->world->table->now(s->world) - s->now > HK__PASS_NS) {
         r->quota = 0;
         return false;

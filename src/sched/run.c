@@ -78,7 +78,7 @@ static void notify(void *sched)
 static int begin(hk_sched *s, const hk_run_options *options, hk__world *world)
 {
     static uint64_t serials;
-    memset(s, 0, offsetof(hk_sched, inbox));
+    memset(&s->ready, 0, sizeof *s - offsetof(hk_sched, ready));
     __atomic_store_n(&s->inbox.holds, 0, __ATOMIC_RELAXED);
     s->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
     s->budget = s->allowance = HK__BUDGET;
@@ -95,6 +95,7 @@ static int begin(hk_sched *s, const hk_run_options *options, hk__world *world)
     if (r == 0) r = hk__descriptors_open(s);
     if (r == 0) r = hk__tasks_reserve(s);
     if (r < 0) return r;
+    s->ready.chosen = s->world->table->choose != NULL;
     s->world->notify = notify;
     s->world->notify_arg = s;
     s->now = s->world->table->now(s->world);
@@ -215,7 +216,7 @@ hk_tid(hk_sched_spawn)(hk_sched *s, hk_entry *fn, void *arg)
     return hk__sched_spawn(s, fn, arg, NULL);
 }
 
-int hk_sched_run(hk_sched *s)
+HK__HOT int hk_sched_run(hk_sched *s)
 {
     if (s->inherited) return -ECHILD;
     if (hk__here.sched != NULL) return -EDEADLK;

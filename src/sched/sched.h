@@ -40,6 +40,7 @@ struct hk__ready {
     uint32_t head, tail; /* free running */
     uint32_t end;        /* of the batch that may run without the loop, if there are so many */
     int32_t quota;       /* tasks left in this pass */
+    bool chosen;         /* by the world, each: it is a simulated one */
 };
 
 /* tid -> task: slot[tid & mask]. A number whose slot is taken is skipped, so there are no
@@ -123,7 +124,10 @@ struct hk__spin {
 };
 
 struct hk_sched {
-    struct hk__ready ready;
+    struct hk__inbox inbox;
+    hk_sched *next_known; /* all there ever were; never changes */
+
+    struct hk__ready ready __attribute__((aligned(64)));
     hk__context loop; /* where the loop goes on when a task finds nobody to switch to */
     hk_coro *thread;  /* who runs the loop */
     int32_t budget;
@@ -136,7 +140,6 @@ struct hk_sched {
     hk_driver driver;
 
     int64_t now; /* read once a batch */
-    struct hk__timers timers;
     struct hk__task_map map;
     hk__stackful trunk; /* a strand of nobody, in which HK_ROOT is open */
     hk_group root;      /* HK_ROOT; the first of all groups that are open */
@@ -167,11 +170,12 @@ struct hk_sched {
     uint64_t serial;   /* no two have the same, though they may have had the same memory */
     hk_sched *next_free;
 
-    struct hk__inbox inbox __attribute__((aligned(64)));
-    hk_sched *next_known; /* all there ever were; never changes */
+    struct hk__timers timers;
+    hk__event events[HK__EVENTS]; /* what the world had to tell */
 };
 
-_Static_assert(offsetof(struct hk_sched, dead) + sizeof(hk_coro *) <= 2 * 64,
+_Static_assert(offsetof(struct hk_sched, dead) + sizeof(hk_coro *) <=
+                   offsetof(struct hk_sched, ready) + 2 * 64,
                "a switch between tasks touches two lines of the scheduler");
 _Static_assert(sizeof(hk_call) <= 64, "a call fits into one line");
 
@@ -187,6 +191,12 @@ bool hk__ready_extend(hk_sched *s);
 static inline bool hk__ready_at_once(const struct hk__ready *r)
 {
     return HK__LIKELY(r->head != r->end) && HK__LIKELY(r->head != r->tail);
+}
+/* Somebody may run in this pass. */
+static inline bool hk__ready_goes_on(hk_sched *s)
+{
+    const struct hk__ready *r = &s->ready;
+    return hk__ready_at_once(r) || ((r->head != r->tail || r->chosen) && hk__ready_extend(s));
 }
 static inline bool hk__ready_any(const hk_sched *s) { return s->ready.head != s->ready.tail; }
 static inline void hk__ready_push(hk_sched *s, hk_coro *task)

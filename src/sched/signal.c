@@ -90,7 +90,7 @@ void hk__signals_close(hk_sched *s)
 
 /* ---- delivery ---- */
 
-void hk__signals_deliver(hk_sched *s)
+HK__HOT void hk__signals_deliver(hk_sched *s)
 {
     if (__atomic_load_n(&s->inbox.signals, __ATOMIC_RELAXED) == 0) return;
     const uint64_t came = __atomic_exchange_n(&s->inbox.signals, 0, __ATOMIC_ACQUIRE);

@@ -97,9 +97,9 @@ static void arm(struct hk__timers *t, int64_t now)
     t->fresh_count = 0;
 }
 
-void hk__timers_arm(hk_sched *s) { arm(&s->timers, s->now); }
+HK__HOT void hk__timers_arm(hk_sched *s) { arm(&s->timers, s->now); }
 
-void hk__timer_start(hk_sched *s, hk__timer *timer)
+HK__HOT void hk__timer_start(hk_sched *s, hk__timer *timer)
 {
     struct hk__timers *t = &s->timers;
     if (HK__UNLIKELY(t->fresh_count == HK__FRESH_TIMERS)) arm(t, s->world->table->now(s->world));
@@ -109,7 +109,7 @@ void hk__timer_start(hk_sched *s, hk__timer *timer)
     t->count++;
 }
 
-void hk__timer_stop(hk_sched *s, hk__timer *timer)
+HK__HOT void hk__timer_stop(hk_sched *s, hk__timer *timer)
 {
     struct hk__timers *t = &s->timers;
     t->count--;
@@ -171,7 +171,7 @@ static void fire(hk__timer *timer)
     function(alarm);
 }
 
-void hk__timers_expire(hk_sched *s)
+HK__HOT void hk__timers_expire(hk_sched *s)
 {
     struct hk__timers *t = &s->timers;
     unsigned level, slot;
@@ -194,7 +194,7 @@ void hk__timers_expire(hk_sched *s)
 
 /* Exact where few timers share the slot that comes next, as they do when a program idles; else its
  * start, which is early: then they move down, and the loop asks again. */
-int64_t hk__timers_next(const hk_sched *s)
+HK__HOT int64_t hk__timers_next(const hk_sched *s)
 {
     enum { FEW = 8 };
     const struct hk__timers *t = &s->timers;

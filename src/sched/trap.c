@@ -15,10 +15,10 @@ enum { PREFETCH = 8 };
 static const hk__jump stay = { NULL, NULL };
 
 /* What is left of park: the batch is over, or whoever is next is no other task with a stack. */
-static __attribute__((noinline)) hk__jump park_slowly(hk_sched *s, hk_coro *t)
+static HK__HOT __attribute__((noinline)) hk__jump park_slowly(hk_sched *s, hk_coro *t)
 {
     struct hk__ready *r = &s->ready;
-    if (hk__ready_at_once(r) || hk__ready_extend(s)) {
+    if (hk__ready_goes_on(s)) {
         hk_coro *next = r->slot[r->head & r->mask];
         if (next->leaf != NULL) {
             r->head++;
@@ -118,7 +118,7 @@ static inline void note_parked(hk_sched *s, hk_coro *t, hk_call *call)
         s->begun = call;
 }
 
-bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
+HK__HOT bool hk__call_begin(hk_sched *s, hk_coro *t, hk_call *call)
 {
     call->driver = &s->driver;
     call->task = t;
@@ -184,7 +184,7 @@ static __attribute__((noinline)) hk__jump trap_slowly(hk_coro *self, hk_coro *t,
     return hk__call_begin(s, t, call) ? stay : park(s, self, t);
 }
 
-hk__jump hk__trap_begin(hk_call *call)
+HK__HOT hk__jump hk__trap_begin(hk_call *call)
 {
     hk_coro *self = hk__here.self;
     hk_coro *t = self != NULL ? self->root : NULL;
@@ -267,7 +267,7 @@ bool hk_call_start(hk_call *call)
     return t != NULL && t == self && t->root == NULL && hk__call_begin(hk__task_sched(t), t, call);
 }
 
-void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
+HK__HOT void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
 {
     (void)result; /* it is in the call */
     hk_coro *t = call->task;
@@ -278,7 +278,7 @@ void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
     hk__task_wake(HK_CONTAINER(driver, hk_sched, driver), t);
 }
 
-void hk__call_retry(hk_call *call)
+HK__HOT void hk__call_retry(hk_call *call)
 {
     if (call->state == HK__CALL_PARKED) call->type->handle(call);
 }

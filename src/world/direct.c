@@ -124,7 +124,7 @@ static __attribute__((noinline)) int64_t receive_many(hk__direct *d, int flags)
     return receive_message(d, d->message != NULL ? d->message : &plain, flags);
 }
 
-static int64_t receive(hk__direct *d)
+static HK__HOT int64_t receive(hk__direct *d)
 {
     const unsigned local_stream = HK__NOTE_LOCAL | HK__NOTE_SHORT;
     const int flags = (d->flags & ~MSG_WAITALL) | MSG_DONTWAIT;
@@ -161,7 +161,7 @@ static __attribute__((noinline)) int64_t transmit_many(hk__direct *d, int flags)
     return n;
 }
 
-static int64_t transmit(hk__direct *d)
+static HK__HOT int64_t transmit(hk__direct *d)
 {
     const int flags = d->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
     if (d->count != 1 || d->message != NULL) return transmit_many(d, flags);
@@ -402,7 +402,7 @@ static __attribute__((noinline)) int64_t less_common(hk__direct *d)
 }
 
 /* What is known to be a socket and moves bytes takes a way of a few instructions. */
-int64_t hk__direct_call(hk__world *world, hk__direct *d)
+HK__HOT int64_t hk__direct_call(hk__world *world, hk__direct *d)
 {
     _Static_assert(HK__DIRECT_READ == 0 && HK__DIRECT_WRITE == 1 && HK__DIRECT_RECV == 2 &&
                        HK__DIRECT_SEND == 3,

@@ -112,7 +112,7 @@ static int in_milliseconds(int64_t ns)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-static int wait_for(struct epoll_world *w, int capacity, int64_t ns)
+static HK__HOT int wait_for(struct epoll_world *w, int capacity, int64_t ns)
 {
     if (ns > 0 && !w->milliseconds) {
         struct timespec timeout = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
@@ -132,7 +132,8 @@ static int take_since(struct epoll_world *w, hk__event *ret_events, int count, i
     return count;
 }
 
-static int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
+static HK__HOT int epoll_world_wait(hk__world *world, hk__event *ret_events, int capacity,
+                                    int64_t until)
 {
     struct epoll_world *w = of(world);
     int count = hk__pool_take(&w->pool, ret_events, capacity);
@@ -165,7 +166,7 @@ static int epoll_peek(hk__world *world, hk__event *ret_events, int capacity)
     return epoll_world_wait(world, ret_events, capacity, 0);
 }
 
-static int64_t epoll_now(hk__world *world)
+static HK__HOT int64_t epoll_now(hk__world *world)
 {
     (void)world;
     return hk__clock_now();

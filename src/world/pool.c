@@ -74,7 +74,7 @@ static struct hk__pool_item *reversed(struct hk__pool_item *newest)
     return list;
 }
 
-int hk__pool_take(struct hk__pool_client *client, hk__event *ret_events, int capacity)
+int hk__pool_take_some(struct hk__pool_client *client, hk__event *ret_events, int capacity)
 {
     int count = 0;
     while (count < capacity && hk__pool_any(client)) {

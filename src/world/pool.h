@@ -25,11 +25,15 @@ int hk__pool_submit(struct hk__pool_client *client, const hk__operation *operati
                     hk__ticket ticket);
 /* One that no thread has begun ends with -ECANCELED. False: there is none. */
 bool hk__pool_cancel(struct hk__pool_client *client, hk__ticket ticket);
-/* Finished ones, at most capacity, oldest first. */
-int hk__pool_take(struct hk__pool_client *client, hk__event *ret_events, int capacity);
 static inline bool hk__pool_any(const struct hk__pool_client *client)
 {
     return client->taken != NULL || __atomic_load_n(&client->done, __ATOMIC_SEQ_CST) != NULL;
+}
+/* Finished ones, at most capacity, oldest first. */
+int hk__pool_take_some(struct hk__pool_client *client, hk__event *ret_events, int capacity);
+static inline int hk__pool_take(struct hk__pool_client *client, hk__event *ret_events, int capacity)
+{
+    return hk__pool_any(client) ? hk__pool_take_some(client, ret_events, capacity) : 0;
 }
 /* The client goes; nothing of it is under way. The last one ends the threads. */
 void hk__pool_leave(struct hk__pool_client *client);
