@@ -2,14 +2,24 @@
 /* Arrays of coroutines that double.
  *
  * Large ones are mappings of their own: those grow by moving pages and not what is in them, and
- * what of them was never touched takes no memory. */
+ * what of them was never touched takes no memory. The largest are in huge pages: they fill up, and
+ * to find memory for each small page would take longer than to make the tasks. */
 #include "coro/slots.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAPPED = 8192 }; /* slots from which on it is one */
+enum { MAPPED = 8192 };  /* slots from which on it is one */
+enum { HUGE = 2 << 20 }; /* bytes from which on it is in huge pages */
+
+static void prefer_huge(void *map, size_t size)
+{
+    int error = errno;
+    if (size >= HUGE) madvise(map, size, MADV_HUGEPAGE);
+    errno = error;
+}
 
 static hk_coro **map_slots(uint64_t count)
 {
@@ -18,14 +28,19 @@ static hk_coro **map_slots(uint64_t count)
     return fresh != MAP_FAILED ? fresh : NULL;
 }
 
+static hk_coro **remap(hk_coro **slot, size_t size)
+{
+    void *moved = mremap(slot, size, 2 * size, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED) return NULL;
+    prefer_huge(moved, 2 * size);
+    return moved;
+}
+
 hk_coro **hk__slots_widen(hk_coro **slot, uint64_t before)
 {
     const size_t size = before * sizeof *slot;
     if (before == 0) return calloc(HK__SLOTS_LEAST, sizeof *slot);
-    if (before >= MAPPED) {
-        void *moved = mremap(slot, size, 2 * size, MREMAP_MAYMOVE);
-        return moved != MAP_FAILED ? moved : NULL;
-    }
+    if (before >= MAPPED) return remap(slot, size);
     hk_coro **wide = 2 * before < MAPPED ? calloc(2 * before, sizeof *slot) : map_slots(2 * before);
     if (wide == NULL) return NULL;
     memcpy(wide, slot, size);
