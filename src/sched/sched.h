@@ -140,29 +140,30 @@ struct hk_sched {
     hk_driver driver;
 
     int64_t now; /* read once a batch */
+    hk__world *world;
+    struct hk__descriptors descriptors;
+    struct hk__operations operations;
+    uint32_t outside; /* calls parked on something else that the outside world will bring */
+    struct hk__spin spin;
+    bool together; /* the world had news for many at once: what they send goes out together */
+    struct hk__simulation *simulation; /* what this is a run of; NULL: of nothing, it is real */
+    int over; /* the world said that this is the end, and why; 0: it did not */
+
     struct hk__task_map map;
     hk__stackful trunk; /* a strand of nobody, in which HK_ROOT is open */
     hk_group root;      /* HK_ROOT; the first of all groups that are open */
     hk_group *last_group;
-    hk__held *held;        /* locks that somebody waits for */
-    struct hk__ends *kept; /* of groups that are closed, but not left */
-    struct hk__descriptors descriptors;
-    struct hk__operations operations;
+    hk__held *held;              /* locks that somebody waits for */
+    struct hk__ends *kept;       /* of groups that are closed, but not left */
     struct hk__listed *channels; /* open ones, the youngest first; of any kind */
     uint64_t turn;               /* of select: with which arm it begins */
-    uint32_t outside; /* calls parked on something else that the outside world will bring */
     struct hk__signals signals;
-    struct hk__spin spin;
-    bool together; /* the world had news for many at once: what they send goes out together */
-    hk__world *world;
     size_t stack;
     int64_t grace;
     void (*unhandled)(const hk_failure *failure);
-    hk_call *begun;   /* what the stackless task that runs is parked in, and has yet to return */
-    hk_tid main;      /* hk_run's task; 0: none */
-    void *main_value; /* what it ended with */
-    struct hk__simulation *simulation; /* what this is a run of; NULL: of nothing, it is real */
-    int over;          /* the world said that this is the end, and why; 0: it did not */
+    hk_call *begun;    /* what the stackless task that runs is parked in, and has yet to return */
+    hk_tid main;       /* hk_run's task; 0: none */
+    void *main_value;  /* what it ended with */
     bool running;      /* inside run or step */
     bool stopping;     /* no more tasks are born */
     bool inherited;    /* we are in the child of a fork, it is the parent's; see fork.c */
