@@ -15,7 +15,8 @@
  * work.
  *
  * The smallest stacks have no guards, and share pages with others: theirs are to be huge ones, and
- * their memory goes with their slab, which is one such page. */
+ * their memory goes with their slab, which is one such page: of just this size, as the kernel looks
+ * for a fitting place only for whole ones. */
 #include "coro/slab.h"
 
 #include <pthread.h>
@@ -91,10 +92,10 @@ static struct hk__slab *open_slab(unsigned size_class)
 {
     size_t size = stack_size(size_class);
     const bool dense = size_class < HK__STACK_GUARDED;
-    size_t count = size > HK__SLAB_SHARED ? 1 : (dense ? HK__SLAB_DENSE : HK__SLAB_BYTES) / size;
+    const size_t lead = lead_of(size_class), all = dense ? HK__SLAB_DENSE : HK__SLAB_BYTES;
+    size_t count = size > HK__SLAB_SHARED ? 1 : (all - lead) / size;
     struct hk__slab *slab = calloc(1, sizeof *slab + (count + 63) / 64 * sizeof *slab->free);
     if (!slab) return NULL;
-    const size_t lead = lead_of(size_class);
     while (!(slab->low = reserve(lead + count * size, dense)) && count > 1) count /= 2;
     if (!slab->low) {
         free(slab);

@@ -6,6 +6,7 @@
 #include <hocket.h>
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "coro/slab.h"
 #include "coro/stack.h"
@@ -68,6 +69,34 @@ TEST(they_do_not_touch)
 }
 
 /* ---- memory ---- */
+
+/* Whether the kernel looks for a place where a huge page fits, by itself. */
+static bool mappings_are_aligned(void)
+{
+    char *map[2];
+    bool all = true;
+    for (int i = 0; i < 2; i++) {
+        map[i] =
+            mmap(NULL, HK__SLAB_DENSE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (!CHECK(map[i] != MAP_FAILED)) return false;
+        all &= (uintptr_t)map[i] % HK__SLAB_DENSE == 0;
+    }
+    for (int i = 0; i < 2; i++) munmap(map[i], HK__SLAB_DENSE);
+    return all;
+}
+
+TEST(a_slab_is_a_huge_page)
+{
+    NEED_SMALL_STACKS();
+    if (!mappings_are_aligned()) SKIP("this kernel maps them anywhere");
+    for (unsigned size_class = 0; size_class < HK__STACK_GUARDED; size_class++) {
+        struct hk__slab *slab;
+        char *stack = hk__slab_take(size_class, &slab);
+        if (!CHECK(stack != NULL)) return;
+        CHECK_EQ(((uintptr_t)slab->low + slab->count * slab->stack_size) % HK__SLAB_DENSE, 0);
+        hk__slab_return(slab, stack);
+    }
+}
 
 static void *wait_for_it(void *event) { return hk_val(hk_event_wait(event)); }
 
