@@ -23,8 +23,12 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/say.h"
+#include "coro/sanitize.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -32,6 +36,8 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+
+enum { GUARDS_AT_ONCE = 16 };
 
 static struct {
     struct hk__slab *roomy, *full;
@@ -133,12 +139,30 @@ static bool install_light_guard(char *stack, size_t page, bool try)
            !(try && madvise(stack, page, MADV_POPULATE_READ) == 0);
 }
 
+/* Those of the next few stacks by one call, at a quarter of the price. False: no such call. */
+static bool install_guards(struct hk__slab *slab, char *stack, size_t page)
+{
+    static bool unknown; /* under the lock */
+    struct iovec guard[GUARDS_AT_ONCE];
+    uint32_t n = slab->count - slab->carved;
+    if (unknown || RUNNING_ON_VALGRIND) return false;
+    if (n > GUARDS_AT_ONCE) n = GUARDS_AT_ONCE;
+    for (uint32_t i = 0; i < n; i++)
+        guard[i] = (struct iovec){ stack + i * slab->stack_size, page };
+    long done = syscall(SYS_process_madvise, HK__THIS_PROCESS, guard, n, MADV_GUARD_INSTALL, 0);
+    unknown = done < 0;
+    if (done > 0) slab->guarded = slab->carved + (uint32_t)((size_t)done / page);
+    return done > 0;
+}
+
 static bool install_guard(struct hk__slab *slab, char *stack)
 {
     size_t page = hk__page_size();
-    if (slab->size_class < HK__STACK_GUARDED) return true;
+    if (slab->size_class < HK__STACK_GUARDED || slab->carved < slab->guarded) return true;
     if (!slab->guards_by_protection) {
-        if (install_light_guard(stack, page, slab->carved == 0)) return true;
+        const bool first = slab->carved == 0;
+        if (!first && install_guards(slab, stack, page)) return true;
+        if (install_light_guard(stack, page, first)) return true;
         slab->guards_by_protection = true;
     }
     return mprotect(stack, page, PROT_NONE) == 0;

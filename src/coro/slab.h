@@ -20,9 +20,10 @@ struct hk__slab {
     struct hk__slab *next, **link; /* in a list of its class: those with room, or the full ones */
     char *low;
     size_t stack_size;
-    uint32_t count;  /* stacks that fit */
-    uint32_t carved; /* so many were ever taken: these have their guards */
-    uint32_t cold;   /* so many of those are free */
+    uint32_t count;   /* stacks that fit */
+    uint32_t carved;  /* so many were ever taken */
+    uint32_t guarded; /* so many have their guards, if they are the cheaper kind */
+    uint32_t cold;    /* so many of those that were taken are free */
     uint8_t size_class;
     bool guards_by_protection; /* the kernel refused the cheaper kind here */
     uint64_t free[];           /* a bit for each stack that was carved and is free */
@@ -33,6 +34,9 @@ char *hk__slab_take(unsigned size_class, struct hk__slab **ret_slab);
 
 /* Takes a stack back whose memory has been given back already; nothing of it is needed here. */
 void hk__slab_return(struct hk__slab *slab, char *stack);
+
+/* For process_madvise: PIDFD_SELF of Linux 6.14; older ones say EBADF. */
+enum { HK__THIS_PROCESS = -10001 };
 
 /* The system's, bytes. */
 size_t hk__page_size(void);

@@ -44,7 +44,6 @@ enum {
     HOT_MOST = 256,          /* hot stacks of one class and thread, */
     HOT_BYTES = 16 << 20,    /* or fewer where they are large */
     TRIM_BATCH = 64,         /* stacks cooled down by one call */
-    THIS_PROCESS = -10001,   /* PIDFD_SELF of Linux 6.14: older ones say EBADF */
     WARM_WITHOUT_LOOP = 1024 /* warm stacks of a thread that has no loop to trim them */
 };
 
@@ -251,7 +250,7 @@ static void add(struct batch *batch, struct place *place)
 static long forget(const struct iovec *memory, unsigned count)
 {
     if (RUNNING_ON_VALGRIND) return -1;
-    return syscall(SYS_process_madvise, THIS_PROCESS, memory, count, MADV_DONTNEED, 0);
+    return syscall(SYS_process_madvise, HK__THIS_PROCESS, memory, count, MADV_DONTNEED, 0);
 }
 
 /* Locked memory is not given back, and is not meant to be. */

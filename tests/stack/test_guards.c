@@ -5,9 +5,30 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+#include "coro/slab.h"
 #include "coro/stack.h"
 #include "support/memory.h"
 #include "support/tools.h"
+
+/* Several are made at once. */
+TEST(every_stack_has_its_own)
+{
+    enum { COUNT = 100 };
+    hk__stackful *owner[COUNT];
+    const size_t page = hk__page_size();
+    for (int i = 0; i < COUNT; i++)
+        if (!CHECK((owner[i] = hk__stack_get(1 << 20, false)) != NULL)) return;
+    const bool can_tell = madvise(owner[0]->stack + page, page, MADV_POPULATE_READ) == 0;
+    for (int i = 0; i < COUNT && can_tell; i++)
+        CHECK(madvise(owner[i]->stack, page, MADV_POPULATE_READ) < 0);
+    for (int i = 0; i < COUNT; i++) hk__stack_put(owner[i]);
+    while (hk__stack_trim()) continue;
+    if (!can_tell) SKIP("this kernel populates nothing");
+}
 
 static void check_nothing_is_kept(void)
 {
