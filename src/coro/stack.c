@@ -34,15 +34,10 @@
 enum { LINE = 64, COLOURS = 8, COLOUR_STEP = 3 * LINE, DENSE_COLOURS = 4 };
 static const uint64_t pattern = UINT64_C(0x6b636f6820657261); /* at the end of the smallest */
 
-#if defined(HK__ASAN) || defined(HK__TSAN) || defined(HK_CONTEXT_REFERENCE)
-enum { CLASS_LEAST = HK__STACK_GUARDED };
-#else
-enum { CLASS_LEAST = 0 };
-#endif
-
 enum {
     HOT_MOST = 256,          /* hot stacks of one class and thread, */
     HOT_BYTES = 16 << 20,    /* or fewer where they are large */
+    MANY = 4,                /* times as many, in use or not, and further ones can wait */
     TRIM_BATCH = 64,         /* stacks cooled down by one call */
     WARM_WITHOUT_LOOP = 1024 /* warm stacks of a thread that has no loop to trim them */
 };
@@ -71,6 +66,7 @@ struct shelf {
     struct place *hot, *warm;
     uint32_t hot_room; /* for more; none before a thread's first stack is put */
     uint32_t warm_count;
+    int32_t count; /* that have memory: fetched by this thread, less those that it has cooled */
 };
 
 static __thread struct {
@@ -78,14 +74,6 @@ static __thread struct {
     uint32_t warm_count;              /* of all */
     bool end_is_watched, on_valgrind; /* both known once a stack has been put */
 } shelves __attribute__((tls_model("initial-exec")));
-
-static unsigned class_of(size_t size, bool unguarded)
-{
-    if (size == 0) return (unsigned)__builtin_ctz(HK__STACK_DEFAULT) - 11;
-    const unsigned least = unguarded ? CLASS_LEAST : HK__STACK_GUARDED;
-    if (size < (size_t)2048 << least) return least;
-    return (unsigned)(64 - __builtin_clzll(size - 1)) - 11;
-}
 
 static uint32_t hot_limit(unsigned size_class)
 {
@@ -120,14 +108,19 @@ static size_t colour_of(size_t stack_size, size_t index)
                                         : index % COLOURS * COLOUR_STEP;
 }
 
-/* From a slab. */
-static struct place *fetch_cold(unsigned size_class)
+bool hk__stack_reserve(unsigned size_class, struct hk__reserved *ret_cold)
 {
-    struct hk__slab *slab;
+    if (size_class >= HK__STACK_CLASSES) return false;
     int error = errno; /* belongs to whoever runs */
-    char *stack = hk__slab_take(size_class, &slab);
+    ret_cold->stack = hk__slab_take(size_class, &ret_cold->slab);
     errno = error;
-    if (!stack) return NULL;
+    return ret_cold->stack != NULL;
+}
+
+static struct place *furnish(const struct hk__reserved *cold)
+{
+    char *stack = cold->stack;
+    struct hk__slab *slab = cold->slab;
     size_t index = (size_t)(stack - slab->low) / slab->stack_size;
     struct place *place = (struct place *)(void *)(stack + slab->stack_size) - 1;
     place = (struct place *)(void *)((char *)place - colour_of(slab->stack_size, index));
@@ -135,6 +128,7 @@ static struct place *fetch_cold(unsigned size_class)
     place->owner.size = (uint32_t)slab->stack_size;
     place->owner.size_class = slab->size_class;
     place->slab = slab;
+    shelves.of[slab->size_class].count++;
     if (slab->stack_size < HK__STACK_LEAST) memcpy(stack, &pattern, sizeof pattern);
     place->valgrind = VALGRIND_STACK_REGISTER(stack, stack + slab->stack_size);
     return place;
@@ -154,21 +148,39 @@ static inline hk__stackful *hand_out(struct place *place)
     return &place->owner;
 }
 
-static __attribute__((noinline)) hk__stackful *get_slowly(struct shelf *shelf)
+static __attribute__((noinline)) hk__stackful *get_warm(struct shelf *shelf)
 {
-    if (shelf->warm) return hand_out(take_warm(shelf));
-    struct place *place = fetch_cold((unsigned)(shelf - shelves.of));
-    return place ? hand_out(place) : NULL;
+    return shelf->warm ? hand_out(take_warm(shelf)) : NULL;
+}
+
+hk__stackful *hk__stack_redeem(const struct hk__reserved *cold) { return hand_out(furnish(cold)); }
+
+hk__stackful *hk__stack_get_cold(unsigned size_class)
+{
+    struct hk__reserved cold;
+    return hk__stack_reserve(size_class, &cold) ? hk__stack_redeem(&cold) : NULL;
+}
+
+hk__stackful *hk__stack_get_used(unsigned size_class)
+{
+    if (size_class >= HK__STACK_CLASSES) return NULL;
+    struct shelf *shelf = &shelves.of[size_class];
+    if (HK__UNLIKELY(shelf->hot == NULL)) return get_warm(shelf);
+    shelf->hot_room++;
+    return hand_out(pop(&shelf->hot));
 }
 
 hk__stackful *hk__stack_get(size_t size, bool unguarded)
 {
-    unsigned size_class = class_of(size, unguarded);
-    if (size_class >= HK__STACK_CLASSES) return NULL;
-    struct shelf *shelf = &shelves.of[size_class];
-    if (HK__UNLIKELY(shelf->hot == NULL)) return get_slowly(shelf);
-    shelf->hot_room++;
-    return hand_out(pop(&shelf->hot));
+    const unsigned size_class = hk__stack_class(size, unguarded);
+    hk__stackful *used = hk__stack_get_used(size_class);
+    return HK__LIKELY(used != NULL) ? used : hk__stack_get_cold(size_class);
+}
+
+bool hk__stack_many(unsigned size_class)
+{
+    return size_class < HK__STACK_CLASSES &&
+           shelves.of[size_class].count >= MANY * (int32_t)hot_limit(size_class);
 }
 
 bool hk__stack_is_damaged(const hk__stackful *unguarded)
@@ -236,6 +248,7 @@ static void add(struct batch *batch, struct place *place)
     const size_t guard = hk__stack_guard(place->owner.size);
     if (shelves.on_valgrind) hk__valgrind_return(&place->owner);
     VALGRIND_STACK_DEREGISTER(place->valgrind);
+    shelves.of[place->owner.size_class].count--;
     if (place->owner.size < HK__STACK_LEAST) {
         hk__slab_return(place->slab, place->owner.stack);
         return;
