@@ -25,6 +25,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "coro/lazy.h"
 #include "coro/sanitize.h"
 #include "coro/slab.h"
 #include "coro/thread.h"
@@ -291,10 +292,10 @@ static __attribute__((noinline)) bool trim(void)
         add(&batch, take_warm(shelf));
     }
     if (batch.count > 0) cool(&batch);
-    return shelves.warm_count > 0;
+    return shelves.warm_count > 0 || hk__lazy_trim();
 }
 
-bool hk__stack_trim(void) { return shelves.warm_count > 0 && trim(); }
+bool hk__stack_trim(void) { return shelves.warm_count > 0 ? trim() : hk__lazy_trim(); }
 
 /* What is hot here is warm for nobody. */
 static void let_cool(struct shelf *shelf)

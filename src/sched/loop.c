@@ -46,15 +46,24 @@ static void end_stackless(hk_coro *t, void *value)
     if (t->at.stackless.release != NULL) t->at.stackless.release(t);
 }
 
+/* Its first turn. True: it has had it, being no stackless one, or killed. */
+static bool first_turn(hk_sched *s, hk_coro *t)
+{
+    if (hk__lazy_is(t))
+        run_stackful(s, hk__lazy_begin(t));
+    else if (HK__UNLIKELY(hk__killer_of(t) != 0))
+        end_stackless(t, hk_val(-ECANCELED));
+    else
+        return false;
+    return true;
+}
+
 /* Steps a stackless task until it is parked, queued or over. */
 static void run_stackless(hk_sched *s, hk_coro *t)
 {
     hk_call *call = t->returned;
+    if (call == NULL && first_turn(s, t)) return;
     void *in = call != NULL ? hk_val(call->result) : NULL;
-    if (HK__UNLIKELY(call == NULL && hk__killer_of(t) != 0)) {
-        end_stackless(t, hk_val(-ECANCELED));
-        return;
-    }
     for (;;) {
         t->root = NULL;
         hk__here.self = t;

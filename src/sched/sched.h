@@ -15,6 +15,7 @@
 #include <hocket/variable.h>
 
 #include "coro/coro.h"
+#include "coro/lazy.h"
 #include "world/world.h"
 
 /* All limits on one page. */
@@ -29,6 +30,7 @@ enum {
     HK__REASON_LEVELS = 32,       /* tasks outwards that are asked why one has ended */
     HK__EVENTS_SERVED = 4,        /* before those who waited for them run */
     HK__EVENTS = 256,             /* taken from the world at once */
+    HK__TURN_LAZY = 16384,        /* tasks made in one turn whose stacks come when they run */
     HK__FRESH_TIMERS = 256,       /* started before the clock is read for them */
     HK__SPIN_NS = 50 * 1000       /* looking for events before the thread sleeps */
 };
@@ -157,6 +159,9 @@ struct hk_sched {
     struct hk__ends *kept;       /* of groups that are closed, but not left */
     struct hk__listed *channels; /* open ones, the youngest first; of any kind */
     uint64_t turn;               /* of select: with which arm it begins */
+    struct {
+        uint32_t turn, made; /* so many in the turn that began with this head of the ring */
+    } lazy;
     struct hk__signals signals;
     size_t stack;
     int64_t grace;
@@ -212,6 +217,11 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task);
 /* task.c. Into a group that is open and has room; the name is not that of the options. */
 hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg, const char *name,
                       const hk_coro_options *options);
+/* lazy.c. A task that gets its stack when it first runs; NULL: it should have one now. */
+hk__lazy *hk__lazy_make(hk_sched *s, hk_entry *fn, void *arg, unsigned size_class,
+                        const hk_coro_options *options);
+/* It runs: it gets its stack, at whose top the task is from now on. */
+hk_coro *hk__lazy_begin(hk_coro *lazy);
 hk_coro *hk__task_find(const hk_sched *s, hk_tid tid);
 /* The task that runs, or NULL: outside any, or where somebody else drives. */
 hk_coro *hk__task_here(void);
@@ -234,6 +244,8 @@ void hk__task_report(const hk_sched *s, const hk_failure *failure);
 void hk__held_add(hk_coro *t, hk__held *held, void (*ended)(hk__held *held));
 /* Not any more; where it was not going to, nothing happens. */
 void hk__held_remove(hk__held *held);
+/* The end of the body of one, on its stack. */
+void hk__task_end(hk__stackful *task, void *value) __attribute__((noreturn));
 void hk__task_reap(hk_sched *s);   /* frees the stack of the task that ended last */
 void hk__task_drop(hk_coro *task); /* at shutdown: one that would not end */
 /* An expression's text as a name. */

@@ -73,24 +73,56 @@ static inline int inherit(hk_coro *child)
     return HK__UNLIKELY(values != NULL) ? hk__values_inherit(values, child) : 0;
 }
 
-static void task_end(hk__stackful *f, void *value) __attribute__((noreturn));
+/* It is not born: what it was to get is released. */
+static __attribute__((noinline, cold)) hk_tid unborn(void *arg, const hk_coro_options *options,
+                                                     int error)
+{
+    if (options->arg_release != NULL) options->arg_release(arg);
+    return error;
+}
+
+static inline __attribute__((always_inline)) hk_tid spawn_on(hk__stackful *f, hk_sched *s,
+                                                             hk_group *g, hk_entry *fn, void *arg,
+                                                             const char *name,
+                                                             const hk_coro_options *options)
+{
+    if (HK__LIKELY(hk__coro_fits(f, options))) {
+        hk__coro_arm(f, fn, arg, options, hk__task_end);
+        f->seldom.name = name;
+        if (HK__LIKELY(inherit(&f->coro) == 0)) return enrol(s, g, &f->coro, options->daemon);
+    }
+    hk__stack_put(f);
+    return unborn(arg, options, -ENOMEM);
+}
+
+/* No used stack is free. */
+static __attribute__((noinline)) hk_tid spawn_cold(unsigned size_class, hk_sched *s, hk_group *g,
+                                                   hk_entry *fn, void *arg, const char *name,
+                                                   const hk_coro_options *options)
+{
+    hk__lazy *l = hk__lazy_make(s, fn, arg, size_class, options);
+    if (l == NULL) {
+        hk__stackful *f = hk__stack_get_cold(size_class);
+        if (f == NULL) return unborn(arg, options, -ENOMEM);
+        return spawn_on(f, s, g, fn, arg, name, options);
+    }
+    l->seldom.name = name;
+    if (HK__LIKELY(inherit(&l->coro) == 0)) return enrol(s, g, &l->coro, false);
+    hk__lazy_put(&l->coro);
+    return unborn(arg, options, -ENOMEM);
+}
 
 hk_tid hk__task_spawn(hk_sched *s, hk_group *g, hk_entry *fn, void *arg, const char *name,
                       const hk_coro_options *options)
 {
     if (fn == NULL) hk__misuse("a task is spawned without a function");
-    int r = reserve(s);
-    hk__stackful *f = NULL;
-    if (HK__LIKELY(r == 0))
-        f = hk__stack_get(options->stack != 0 ? options->stack : s->stack, options->unguarded);
-    if (HK__LIKELY(f != NULL && hk__coro_fits(f, options))) {
-        hk__coro_arm(f, fn, arg, options, task_end);
-        f->seldom.name = name;
-        if (HK__LIKELY(inherit(&f->coro) == 0)) return enrol(s, g, &f->coro, options->daemon);
-    }
-    if (f != NULL) hk__stack_put(f);
-    if (options->arg_release != NULL) options->arg_release(arg);
-    return r < 0 ? r : -ENOMEM;
+    const int r = reserve(s);
+    if (HK__UNLIKELY(r < 0)) return unborn(arg, options, r);
+    const unsigned size_class =
+        hk__stack_class(options->stack != 0 ? options->stack : s->stack, options->unguarded);
+    hk__stackful *f = hk__stack_get_used(size_class);
+    if (HK__UNLIKELY(f == NULL)) return spawn_cold(size_class, s, g, fn, arg, name, options);
+    return spawn_on(f, s, g, fn, arg, name, options);
 }
 
 static inline bool is_unlimited(const hk_group *g, const hk_sched *s)
@@ -99,7 +131,7 @@ static inline bool is_unlimited(const hk_group *g, const hk_sched *s)
 }
 
 /* The group that is meant, where it may get one more now. */
-static int admit(hk_group **g)
+static inline int admit(hk_group **g)
 {
     hk_sched *s = here();
     if (HK__UNLIKELY(s == NULL)) return hk__outside();
@@ -115,10 +147,7 @@ static __attribute__((noinline)) hk_tid spawn_slowly(hk_group *g, hk_entry *fn, 
                                                      const hk_coro_options *options)
 {
     int r = admit(&g);
-    if (r < 0) {
-        if (options->arg_release != NULL) options->arg_release(arg);
-        return r;
-    }
+    if (r < 0) return unborn(arg, options, r);
     hk_tid tid = hk__task_spawn(here(), g, fn, arg, name, options);
     if (r > 0) hk__group_keep(g);
     return tid;
@@ -429,7 +458,7 @@ HK__HOT void hk__task_reap(hk_sched *s)
     if (t != NULL) hk__stack_put((hk__stackful *)t);
 }
 
-static void task_end(hk__stackful *f, void *value)
+void hk__task_end(hk__stackful *f, void *value)
 {
     hk_coro *t = &f->coro;
     hk_sched *s = hk__task_sched(t);
@@ -453,7 +482,7 @@ void hk_task_exit(void *value)
     hk__scopes_leave(t);
     if (HK__UNLIKELY(here()->kept != NULL)) hk__ends_forget(here(), t);
     hk__at_end_run((hk__stackful *)t);
-    task_end((hk__stackful *)t, value);
+    hk__task_end((hk__stackful *)t, value);
 }
 
 void hk__task_unwait(hk_wait_call *wait)
@@ -486,6 +515,7 @@ static void let_go(hk_coro *t)
 void hk__task_drop(hk_coro *t)
 {
     hk_sched *s = hk__task_sched(t);
+    if (hk__lazy_is(t)) t = hk__lazy_begin(t);
     let_go(t);
     if (t->leaf != NULL) hk__at_end_run((hk__stackful *)t);
     hk__scopes_drop(t);
