@@ -45,7 +45,13 @@ static struct {
 } classes[HK__STACK_CLASSES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-size_t hk__page_size(void) { return getauxval(AT_PAGESZ); }
+size_t hk__page_size(void)
+{
+    static size_t known; /* atomic: all threads find the same */
+    size_t size = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (size == 0) __atomic_store_n(&known, size = getauxval(AT_PAGESZ), __ATOMIC_RELAXED);
+    return size;
+}
 
 static void link_slab(struct hk__slab **list, struct hk__slab *slab)
 {
