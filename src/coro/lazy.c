@@ -65,6 +65,7 @@ void hk__lazy_put(hk_coro *co)
 
 bool hk__lazy_trim(void)
 {
+    if (HK__LIKELY(shelves.count == 0)) return false;
     hk_coro **shelf = shelves.free;
     for (int n = 0; n < TRIM_BATCH && shelves.count > 0; n++) {
         while (*shelf == NULL) shelf++;

@@ -22,7 +22,7 @@ static HK__HOT void switch_to(hk_sched *s, hk_coro *t)
     hk__arrive(me);
 }
 
-static void run_stackful(hk_sched *s, hk_coro *t)
+static HK__HOT void run_stackful(hk_sched *s, hk_coro *t)
 {
     switch_to(s, t);
     while (HK__UNLIKELY(s->on_loop != NULL)) { /* a handler that asked for this stack */
