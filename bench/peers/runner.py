@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET_S = 0.2    # of processor time that one run of work should take
 LOAD_MS = 400     # how long an echo server is loaded in a round, and
 MS_PER_CONNECTION = 0.2  # longer, so that all its clients have their share
+CONNECTIONS_PER_S = 2500  # that wrk opens, where the processor is slow
 START_S = 30      # a server must listen by then
 CLOCK_OF_PROCESS = 2  # the kernel's number of a process's clock of processor time
 
@@ -273,7 +274,7 @@ class Server:
             end(load)
 
     def http_load(self, seconds):
-        """The same for HTTP, with wrk. Here the connections are in it: a hundredth or less."""
+        """The same for HTTP, with wrk. Here the connections are in it, each opened once."""
         command = ["wrk", "-t", "1", "-c", str(self.row.size), "-d", "%ds" % seconds,
                    "--timeout", "30s", "-s", os.path.join(HERE, "wrk.lua"),
                    "http://127.0.0.1:%d/" % self.port]
@@ -287,7 +288,7 @@ class Server:
 
     def round(self, quick):
         if self.row.kind == "http":
-            answer, took = self.http_load(1)
+            answer, took = self.http_load(1 + self.row.size // CONNECTIONS_PER_S)
         else:
             answer, took = self.echo_load(
                 50 if quick else LOAD_MS + int(self.row.size * MS_PER_CONNECTION))
