@@ -14,6 +14,7 @@
 #include <hocket/task.h>
 #include <hocket/variable.h>
 
+#include "base/say.h"
 #include "coro/coro.h"
 #include "coro/lazy.h"
 #include "world/world.h"
@@ -517,6 +518,31 @@ static inline void hk__task_wake(hk_sched *s, hk_coro *task)
 {
     hk__ready_push(s, task);
     if (HK__UNLIKELY(!s->running)) hk__inbox_wake(s);
+}
+
+/* The task whose call is complete goes on. */
+static inline void hk__task_completed(hk_sched *s, hk_call *call)
+{
+    hk_coro *t = call->task;
+    if (HK__LIKELY(t->leaf != NULL)) {
+        HK__ASSERT(((hk__stackful *)t)->call == call);
+        ((hk__stackful *)t)->call = NULL;
+    }
+    hk__task_wake(s, t);
+}
+
+/* hk_call_complete for a call that is likely one of this scheduler's (NULL: there is none) that
+ * waits: then nobody is asked by a pointer. */
+static inline void hk__call_ends(hk_sched *s, hk_call *call, intptr_t result)
+{
+    if (HK__UNLIKELY(s == NULL || call->driver != &s->driver || call->done != NULL ||
+                     call->state != HK__CALL_PARKED)) {
+        hk_call_complete(call, result);
+        return;
+    }
+    call->result = result;
+    call->state = HK__CALL_SETTLED;
+    hk__task_completed(s, call);
 }
 
 static inline bool hk__task_is_daemon(const hk_coro *t)

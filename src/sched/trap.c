@@ -270,12 +270,7 @@ bool hk_call_start(hk_call *call)
 HK__HOT void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
 {
     (void)result; /* it is in the call */
-    hk_coro *t = call->task;
-    if (t->leaf != NULL) {
-        HK__ASSERT(((hk__stackful *)t)->call == call);
-        ((hk__stackful *)t)->call = NULL;
-    }
-    hk__task_wake(HK_CONTAINER(driver, hk_sched, driver), t);
+    hk__task_completed(HK_CONTAINER(driver, hk_sched, driver), call);
 }
 
 HK__HOT void hk__call_retry(hk_call *call)
