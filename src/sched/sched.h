@@ -142,7 +142,7 @@ struct hk_sched {
     hk_coro *dead;     /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
 
-    int64_t now; /* read once a batch */
+    int64_t now; /* read once a pass; twice where timers run */
     hk__world *world;
     struct hk__descriptors descriptors;
     struct hk__operations operations;
