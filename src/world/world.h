@@ -21,8 +21,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* What runs whenever something has come from outside, on epoll and up to the task. It lies together,
- * since after a sleep each line and page of it is cold. */
+/* What runs whenever something has come from outside, on epoll and up to the task. It lies
+ * together, since after a sleep each line and page of it is cold. */
 #define HK__HOT __attribute__((hot))
 
 typedef struct hk__world hk__world;
