@@ -13,16 +13,14 @@
 
 enum { TRIM_BATCH = 256 }; /* given back by one call */
 
-static __thread struct {
-    hk_coro *free[HK__STACK_CLASSES]; /* linked by next */
-    uint32_t count;                   /* of all */
-} shelves __attribute__((tls_model("initial-exec")));
+static __thread hk_coro *shelves[HK__STACK_CLASSES] /* linked by next; hk__kept counts them */
+    __attribute__((tls_model("initial-exec")));
 
 static hk__lazy *take(hk_coro **shelf)
 {
     hk_coro *co = *shelf;
     *shelf = co->next;
-    shelves.count--;
+    hk__kept.blocks--;
     return (hk__lazy *)co;
 }
 
@@ -37,7 +35,7 @@ static hk__lazy *make(unsigned size_class)
 
 hk__lazy *hk__lazy_get(unsigned size_class)
 {
-    hk_coro **shelf = &shelves.free[size_class];
+    hk_coro **shelf = &shelves[size_class];
     hk__lazy *l = HK__LIKELY(*shelf != NULL) ? take(shelf) : make(size_class);
     if (l == NULL || l->reserved.stack != NULL) return l;
     if (hk__stack_reserve(size_class, &l->reserved)) return l;
@@ -56,22 +54,21 @@ hk__stackful *hk__lazy_stack(hk__lazy *l)
 
 void hk__lazy_put(hk_coro *co)
 {
-    hk_coro **shelf = &shelves.free[((hk__lazy *)co)->size_class];
+    hk_coro **shelf = &shelves[((hk__lazy *)co)->size_class];
     hk__thread_watch_end();
     co->next = *shelf;
     *shelf = co;
-    shelves.count++;
+    hk__kept.blocks++;
 }
 
 bool hk__lazy_trim(void)
 {
-    if (HK__LIKELY(shelves.count == 0)) return false;
-    hk_coro **shelf = shelves.free;
-    for (int n = 0; n < TRIM_BATCH && shelves.count > 0; n++) {
+    hk_coro **shelf = shelves;
+    for (int n = 0; n < TRIM_BATCH && hk__kept.blocks > 0; n++) {
         while (*shelf == NULL) shelf++;
         hk__lazy *l = take(shelf);
         if (l->reserved.stack != NULL) hk__slab_return(l->reserved.slab, l->reserved.stack);
         free(l);
     }
-    return shelves.count > 0;
+    return hk__kept.blocks > 0;
 }

@@ -72,7 +72,6 @@ struct shelf {
 
 static __thread struct {
     struct shelf of[HK__STACK_CLASSES];
-    uint32_t warm_count;              /* of all */
     bool end_is_watched, on_valgrind; /* both known once a stack has been put */
 } shelves __attribute__((tls_model("initial-exec")));
 
@@ -138,7 +137,7 @@ static struct place *furnish(const struct hk__reserved *cold)
 static struct place *take_warm(struct shelf *shelf)
 {
     shelf->warm_count--;
-    shelves.warm_count--;
+    hk__kept.stacks--;
     return pop(&shelf->warm);
 }
 
@@ -218,9 +217,9 @@ static __attribute__((noinline)) void put_slowly(struct shelf *shelf, struct pla
         put_hot(shelf, place);
         return;
     }
-    if (shelves.warm_count >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
+    if (hk__kept.stacks >= WARM_WITHOUT_LOOP && !hk__here.sched) hk__stack_trim();
     shelf->warm_count++;
-    shelves.warm_count++;
+    hk__kept.stacks++;
     push(&shelf->warm, place);
     take_back(&place->owner);
 }
@@ -287,15 +286,17 @@ static __attribute__((noinline)) bool trim(void)
     struct batch batch;
     struct shelf *shelf = shelves.of;
     batch.count = 0;
-    for (int n = 0; n < TRIM_BATCH && shelves.warm_count > 0; n++) {
+    for (int n = 0; n < TRIM_BATCH && hk__kept.stacks > 0; n++) {
         while (!shelf->warm) shelf++;
         add(&batch, take_warm(shelf));
     }
     if (batch.count > 0) cool(&batch);
-    return shelves.warm_count > 0 || hk__lazy_trim();
+    return hk__kept.stacks > 0 || hk__lazy_trim();
 }
 
-bool hk__stack_trim(void) { return shelves.warm_count > 0 ? trim() : hk__lazy_trim(); }
+__thread struct hk__kept hk__kept;
+
+bool hk__stack_trim(void) { return hk__kept.stacks > 0 ? trim() : hk__lazy_trim(); }
 
 /* What is hot here is warm for nobody. */
 static void let_cool(struct shelf *shelf)
@@ -303,7 +304,7 @@ static void let_cool(struct shelf *shelf)
     while (shelf->hot) {
         push(&shelf->warm, pop(&shelf->hot));
         shelf->warm_count++;
-        shelves.warm_count++;
+        hk__kept.stacks++;
     }
     shelf->hot_room = 0;
 }

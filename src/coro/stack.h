@@ -59,9 +59,14 @@ static inline bool hk__stack_overflowed(const hk__stackful *owner)
 /* Gives it back: kept hot for the next on this thread. */
 void hk__stack_put(hk__stackful *owner);
 
-/* Gives the memory of stacks freed beyond the hot ones back to the kernel, a bounded number per
- * call. True: there are more. */
+/* What this thread keeps though nobody uses it: stacks beyond the hot ones, blocks of lazy.c. */
+extern __thread struct hk__kept {
+    uint32_t stacks, blocks;
+} hk__kept __attribute__((tls_model("initial-exec")));
+
+/* Gives memory of these back to the kernel, a bounded number per call. True: there are more. */
 bool hk__stack_trim(void);
+static inline bool hk__stack_trims(void) { return (hk__kept.stacks | hk__kept.blocks) != 0; }
 
 /* This thread's coroutine, made when the thread first resumes one; hk__here.self from then on where
  * no coroutine runs. */

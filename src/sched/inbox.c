@@ -76,7 +76,7 @@ HK__HOT void hk__inbox_drain(hk_sched *s)
             free(post);
         }
     }
-    hk__signals_deliver(s);
+    if (__atomic_load_n(&s->inbox.signals, __ATOMIC_RELAXED) != 0) hk__signals_deliver(s);
 }
 
 void hk__inbox_close(hk_sched *s)

@@ -9,6 +9,7 @@
  * wakes others cannot keep the world waiting. */
 #include "sched/sched.h"
 
+#include "base/processor.h"
 #include "base/say.h"
 #include "coro/stack.h"
 
@@ -35,7 +36,7 @@ static HK__HOT void run_stackful(hk_sched *s, hk_coro *t)
             break;
         switch_to(s, t);
     }
-    hk__task_reap(s);
+    if (s->dead != NULL) hk__task_reap(s);
 }
 
 static void end_stackless(hk_coro *t, void *value)
@@ -101,7 +102,7 @@ static HK__HOT void run_ready(hk_sched *s)
 static void take_time(hk_sched *s)
 {
     s->now = s->world->table->now(s->world);
-    if (s->timers.count == 0) return;
+    if (s->timer_count == 0) return;
     hk__timers_expire(s);
     hk__timers_arm(s); /* none of these is due, and the wheel has the time by now */
 }
@@ -110,7 +111,7 @@ HK__HOT bool hk__loop_deadlocked(const hk_sched *s)
 {
     if (hk__ready_any(s)) return false;
     if (HK__UNLIKELY(s->over != 0)) return true;
-    return s->timers.count == 0 && s->descriptors.waiting == 0 && s->operations.count == 0 &&
+    return s->timer_count == 0 && s->descriptors.waiting == 0 && s->operations.count == 0 &&
            s->outside == 0 && __atomic_load_n(&s->inbox.holds, __ATOMIC_SEQ_CST) <= 0 &&
            !hk__inbox_any(s);
 }
@@ -120,8 +121,9 @@ static int64_t patience(hk_sched *s, int64_t limit)
 {
     if (limit == 0 || hk__ready_any(s) || hk__loop_deadlocked(s)) return 0;
     if (s->live == 0 && s->operations.count == 0) return 0;
-    if (hk__stack_trim())
+    if (hk__stack_trims() && hk__stack_trim())
         return 0; /* idle: a part of the unused stacks goes back, then we look again */
+    if (s->timer_count == 0) return limit;
     int64_t next = hk__timers_next(s);
     return next < limit ? next : limit;
 }
@@ -159,15 +161,6 @@ static void learn(struct hk__spin *spin, bool was_short, int count)
     if (spin->credit < SPIN_LEAST) spin->credit = SPIN_LEAST;
 }
 
-static inline void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* How many events came while it looked; 0: none, but something may have been posted. */
 static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
 {
@@ -176,7 +169,7 @@ static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
     for (int64_t now = start; now < most && now < until; now = s->world->table->now(s->world)) {
         count = s->world->table->peek(s->world, ret_events, HK__EVENTS);
         if (count > 0 || hk__inbox_any(s)) break;
-        relax();
+        hk__relax();
     }
     learn(&s->spin, count > 0, count);
     return count;
@@ -212,16 +205,27 @@ static void look_at_world(hk_sched *s, int64_t until)
     serve(s, events, count);
 }
 
-/* Where nobody sleeps, the time is read once a pass. */
+/* Where no timer runs, the time is for reports, and about a millisecond late at most. */
+static HK__HOT void let_time_go_on(hk_sched *s)
+{
+    const uint64_t ticks = hk__ticks() >> HK__TICKS_SHIFT;
+    if (ticks == s->ticks && !s->ready.chosen) return;
+    s->ticks = ticks;
+    take_time(s);
+}
+
 HK__HOT void hk__loop_pass(hk_sched *s, int64_t limit)
 {
     s->over = 0;
     run_ready(s);
     hk__inbox_drain(s);
-    if (s->timers.count > 0) take_time(s);
+    if (s->timer_count > 0) take_time(s);
     const int64_t until = patience(s, limit);
     if (until != 0 || limit == 0 || s->descriptors.watched > 0 || s->operations.count > 0 ||
         s->simulation != NULL)
         look_at_world(s, until);
-    if (until != 0 || s->timers.count == 0) take_time(s);
+    if (s->timer_count == 0)
+        let_time_go_on(s);
+    else if (until != 0)
+        take_time(s);
 }

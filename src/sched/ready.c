@@ -130,9 +130,14 @@ HK__HOT bool hk__ready_extend(hk_sched *s)
     struct hk__ready *r = &s->ready;
     if (HK__UNLIKELY(r->chosen)) return choose_next(s);
     if (r->quota <= 0) return false;
-    if (r->quota < HK__PASS_TASKS && s->world->table->now(s->world) - s->now > HK__PASS_NS) {
-        r->quota = 0;
-        return false;
+    if (r->quota < HK__PASS_TASKS) {
+        const int64_t now = s->world->table->now(s->world);
+        if (now - s->now > HK__PASS_NS) {
+            s->now =
+                now; /* it may have been late: that was the last pass that is cut short by it */
+            r->quota = 0;
+            return false;
+        }
     }
     r->quota -= HK__BATCH_TASKS;
     r->end = r->head + HK__BATCH_TASKS;

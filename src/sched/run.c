@@ -79,6 +79,7 @@ static int begin(hk_sched *s, const hk_run_options *options, hk__world *world)
 {
     static uint64_t serials;
     memset(&s->ready, 0, offsetof(hk_sched, events) - offsetof(hk_sched, ready));
+    memset(&s->map, 0, sizeof *s - offsetof(hk_sched, map));
     __atomic_store_n(&s->inbox.holds, 0, __ATOMIC_RELAXED);
     s->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
     s->budget = s->allowance = HK__BUDGET;

@@ -59,9 +59,8 @@ struct hk__task_map {
 enum { HK__TIMER_LEVELS = 11 };
 struct hk__timers {
     uint64_t now;                     /* of the wheel */
-    uint32_t count;                   /* fresh ones too */
-    uint32_t levels;                  /* a bit for each that is not empty */
-    uint64_t slots[HK__TIMER_LEVELS]; /* likewise */
+    uint64_t slots[HK__TIMER_LEVELS]; /* a bit for each that is not empty */
+    uint32_t levels;                  /* likewise */
     hk__timer due;                    /* head of a ring */
     uint32_t fresh_count;
     hk__timer *fresh[HK__FRESH_TIMERS];
@@ -142,15 +141,20 @@ struct hk_sched {
     hk_coro *dead;     /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
 
-    int64_t now; /* read once a pass; twice where timers run */
+    int64_t now; /* read once or twice a pass where timers run; else a millisecond late at most */
+    uint64_t ticks; /* the processor's, in about milliseconds, when it was last read for reports */
     hk__world *world;
     struct hk__descriptors descriptors;
     struct hk__operations operations;
-    uint32_t outside; /* calls parked on something else that the outside world will bring */
+    uint32_t outside;     /* calls parked on something else that the outside world will bring */
+    uint32_t timer_count; /* that run */
     struct hk__spin spin;
+    bool running;  /* inside run or step */
     bool together; /* the world had news for many at once: what they send goes out together */
     struct hk__simulation *simulation; /* what this is a run of; NULL: of nothing, it is real */
     int over; /* the world said that this is the end, and why; 0: it did not */
+
+    hk__event events[HK__EVENTS]; /* what the world had to tell: the first of them not far away */
 
     struct hk__task_map map;
     hk__stackful trunk; /* a strand of nobody, in which HK_ROOT is open */
@@ -170,7 +174,6 @@ struct hk_sched {
     hk_call *begun;    /* what the stackless task that runs is parked in, and has yet to return */
     hk_tid main;       /* hk_run's task; 0: none */
     void *main_value;  /* what it ended with */
-    bool running;      /* inside run or step */
     bool stopping;     /* no more tasks are born */
     bool inherited;    /* we are in the child of a fork, it is the parent's; see fork.c */
     hk__world *former; /* in the child of a fork: what it lived in; its memory stays */
@@ -178,7 +181,6 @@ struct hk_sched {
     hk_sched *next_free;
 
     struct hk__timers timers;
-    hk__event events[HK__EVENTS]; /* what the world had to tell */
 };
 
 _Static_assert(offsetof(struct hk_sched, dead) + sizeof(hk_coro *) <=
@@ -420,7 +422,8 @@ hk__jump hk__task_park(hk_sched *s, hk_coro *self, hk_coro *t);
 /* Parks the task that runs in a call which waits already: for who may make it at once
  * (hk__sched_quick), and has seen that it cannot be. Where to go. */
 hk__jump hk__call_park(hk_sched *s, hk_call *call);
-void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result);
+void hk__driver_complete(hk_driver *driver, hk_call *call, intptr_t result)
+    __attribute__((visibility("hidden"))); /* else its address is looked up in a table each time */
 /* Runs a parked call's handler once more: its descriptor is ready, its time has come. */
 void hk__call_retry(hk_call *call);
 

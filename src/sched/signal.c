@@ -90,9 +90,8 @@ void hk__signals_close(hk_sched *s)
 
 /* ---- delivery ---- */
 
-HK__HOT void hk__signals_deliver(hk_sched *s)
+void hk__signals_deliver(hk_sched *s)
 {
-    if (__atomic_load_n(&s->inbox.signals, __ATOMIC_RELAXED) == 0) return;
     const uint64_t came = __atomic_exchange_n(&s->inbox.signals, 0, __ATOMIC_ACQUIRE);
     uint64_t told = 0;
     for (hk_signals *object = s->signals.first; object != NULL; object = object->next) {

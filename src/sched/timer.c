@@ -106,13 +106,13 @@ HK__HOT void hk__timer_start(hk_sched *s, hk__timer *timer)
     timer->prev = NULL;
     timer->next = hk_val(t->fresh_count);
     t->fresh[t->fresh_count++] = timer;
-    t->count++;
+    s->timer_count++;
 }
 
 HK__HOT void hk__timer_stop(hk_sched *s, hk__timer *timer)
 {
     struct hk__timers *t = &s->timers;
-    t->count--;
+    s->timer_count--;
     if (timer->prev == NULL) {
         t->fresh[hk_num(timer->next)] = NULL;
         return;
@@ -184,7 +184,7 @@ HK__HOT void hk__timers_expire(hk_sched *s)
             if (level > 0) {
                 append(slot_for(t, timer->deadline), timer);
             } else {
-                t->count--;
+                s->timer_count--;
                 fire(timer);
             }
         }

@@ -352,3 +352,30 @@ TEST(destroying_a_scheduler_that_runs_is_misuse,
     hk_sched_spawn(s, (hk_entry *)(void *)hk_sched_destroy, s);
     hk_sched_run(s);
 }
+
+/* ---- the clock ---- */
+
+static void *waits_for_ever(void *arg) { return hk_val(hk_event_wait(arg)); }
+
+static void let_pass(int64_t ns)
+{
+    for (const int64_t start = hk_now(); hk_now() - start < ns;) continue;
+}
+
+/* Reports and tickers go by it, which may be late by some milliseconds, and no more. */
+TEST(time_goes_on_where_no_timer_runs)
+{
+    hk_event never = { 0 };
+    hk_sched *s = hk_sched_create(NULL);
+    hk_sched_hold(s); /* else it ends, since nobody can go on */
+    CHECK(hk_sched_spawn(s, waits_for_ever, &never) > 0);
+    CHECK_EQ(hk_sched_step(s), HK_FOREVER);
+    for (int i = 0; i < 3; i++) {
+        const int64_t before = s->now;
+        let_pass(HK_MS(40));
+        CHECK_EQ(hk_sched_step(s), HK_FOREVER);
+        CHECK(s->now - before >= HK_MS(30));
+    }
+    hk_sched_release(s);
+    hk_sched_destroy(s);
+}

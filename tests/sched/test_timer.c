@@ -210,21 +210,3 @@ TEST(a_yield_loop_does_not_starve_timers)
         HK_US(10); /* virtual time would stand still; the real clock goes by itself */
     CHECK_EQ(hk_run(sleeps_beside, NULL, NULL), 0);
 }
-
-/* ---- the clock ---- */
-
-static void *look_at_time(void *arg)
-{
-    const hk_sched *s = hk__here.sched;
-    const int64_t before = s->now;
-    for (int i = 0; i < 1000; i++) hk_sched_yield();
-    CHECK(s->now - before >= HK_MS(3)); /* of some passes */
-    return NULL;
-}
-
-/* Reports and tickers go by it. */
-TEST(time_goes_on_where_nobody_sleeps)
-{
-    faults_clock_step = HK_MS(1);
-    CHECK_EQ(hk_run(look_at_time, NULL, NULL), 0);
-}

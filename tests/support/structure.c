@@ -16,7 +16,7 @@
 
 static const hk_sched *here(void) { return hk__here.sched; }
 
-unsigned structure_timers(void) { return here()->timers.count; }
+unsigned structure_timers(void) { return here()->timer_count; }
 
 static bool is_task(const hk_coro *t)
 {
@@ -73,7 +73,7 @@ static bool timers_hold(const hk_sched *s, char *ret_why, size_t size)
             for (const hk__timer *one = head->next; one != head; one = one->next, count++)
                 HOLD(one->next->prev == one, "the timers of a slot are broken");
         }
-    HOLD(count == t->count, "%u timers are counted, %u are there", t->count, count);
+    HOLD(count == s->timer_count, "%u timers are counted, %u are there", s->timer_count, count);
     return true;
 }
 

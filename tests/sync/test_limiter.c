@@ -38,7 +38,7 @@ static void run(hk_entry *main_task)
     hk_sched_spawn(s, main_task, NULL);
     CHECK_EQ(hk_sched_run(s), 0);
     s->world->table = real;
-    CHECK_EQ(s->timers.count, 0);
+    CHECK_EQ(s->timer_count, 0);
     hk_sched_destroy(s);
 }
 
