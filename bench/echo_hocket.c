@@ -6,7 +6,6 @@
 #include "echo.h"
 
 #include <hocket.h>
-#include <hocket/io.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,10 +21,10 @@ static void *echo(void *arg)
 {
     HK_FD(fd, (int)hk_num(arg));
     char buf[ECHO_BUFFER];
-    ssize_t n;
-    while ((n = hk_recv(fd, buf, sizeof buf, 0)) > 0) {
+    ssize_t n = hk_recv(fd, buf, sizeof buf, 0);
+    while (n > 0) {
         counts->requests++;
-        if ((n = hk_send(fd, buf, (size_t)n, 0)) < 0) break;
+        n = hk_send_recv(fd, buf, (size_t)n, buf, sizeof buf, NULL);
     }
     return NULL;
 }

@@ -28,6 +28,7 @@
 #include <hocket/sched.h>     /* running them: hk_run, and a scheduler inside your own loop */
 #include <hocket/io.h>        /* the POSIX calls, blocking the task only */
 #include <hocket/file.h>      /* those of them that may wait for a disk; directories, copies */
+#include <hocket/send_recv.h> /* an answer and the next question, as one call */
 #include <hocket/offload.h>   /* functions that would block, on threads of a pool */
 #include <hocket/net.h>       /* addresses, dialling and listening, servers */
 #include <hocket/stream.h>    /* a buffer for each direction of a descriptor */

@@ -418,13 +418,18 @@ static void *serve_http(void *arg)
     HK_FD(fd, (int)hk_num(arg));
     char buffer[PEER_BUFFER];
     size_t used = 0, length;
-    ssize_t n;
-    while (used < sizeof buffer && (n = hk_recv(fd, buffer + used, sizeof buffer - used, 0)) > 0) {
+    ssize_t n = hk_recv(fd, buffer, sizeof buffer, 0);
+    while (n > 0) {
         used += (size_t)n;
         const char *answer = peer_http_answer(buffer, used, &length);
-        if (!answer) continue;
-        if (hk_send(fd, answer, length, 0) < 0) break;
-        used = 0;
+        if (answer) {
+            used = 0;
+            n = hk_send_recv(fd, answer, length, buffer, sizeof buffer, NULL);
+        } else if (used < sizeof buffer) {
+            n = hk_recv(fd, buffer + used, sizeof buffer - used, 0);
+        } else {
+            break;
+        }
     }
     return NULL;
 }
@@ -521,8 +526,8 @@ static const struct peer_row *rows_of(const char *option)
         of_tasks = &small_stacks;
         return small_rows;
     }
-    if (strcmp(option, "--epoll") == 0) {
-        as_others.world = hk_world_epoll();
+    if (strcmp(option, "--epoll") == 0 || strcmp(option, "--uring") == 0) {
+        as_others.world = strcmp(option, "--epoll") == 0 ? hk_world_epoll() : hk_world_uring();
         of_servers = &as_others;
         return epoll_rows;
     }

@@ -45,7 +45,7 @@ typedef struct hk_io_call {
     } data;
     size_t progress;         /* bytes that went so far */
     uint32_t slot;           /* of a file: the operation under way; 0: none */
-    struct iovec rest;       /* what that works on, where a part went already */
+    struct iovec rest;       /* what that works on, where a part went already; where to receive */
     struct hk_io_call *next; /* at the same file's position, or closing, after this one */
 } hk_io_call;
 

@@ -31,7 +31,10 @@ enum hk__operation_kind {
     HK__OP_WORK,     /* work(argument), on a thread of the pool; its value */
     /* fd, vector: one, flags: what a socket takes at once, or -EAGAIN; done before the next wait
      * ends. Only in worlds that hand in together (world.h) */
-    HK__OP_SEND
+    HK__OP_SEND,
+    /* The same, and, when the socket has taken all of it, argument: an iovec: a receive that waits.
+     * Its result is that of the half that was done last; which one that is, the event tells. */
+    HK__OP_SEND_RECV
 };
 
 typedef struct hk__operation {

@@ -8,6 +8,7 @@
 #include <hocket/net.h>
 #include <hocket/offload.h>
 #include <hocket/select.h>
+#include <hocket/send_recv.h>
 
 #include "sched/sched.h"
 
@@ -43,6 +44,7 @@ int64_t hk__wait_owner(const hk_call *call);
 /* io.c: what all hk_io_call have in common. */
 int hk__io_abort(hk_call *call);
 int hk__fd_wait_abort(hk_call *call);
+int hk__send_recv_abort(hk_call *call);
 int hk__io_describe(const hk_call *call, char *buf, size_t size);
 /* The result of a call that has moved some bytes, perhaps none, and now meets r. */
 static inline int64_t hk__io_outcome(const hk_io_call *io, int64_t r)

@@ -68,6 +68,16 @@ int hk__descriptor_watch(hk_sched *s, int fd, unsigned directions)
     return 0;
 }
 
+void hk__descriptor_unwatch(hk_sched *s, int fd)
+{
+    struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->watched == 0) return;
+    s->world->table->unwatch(s->world, fd, ticket_of(s, fd));
+    s->descriptors.watched--;
+    d->generation++; /* events that are still to be served are not told */
+    d->watched = d->seen = d->dry = 0;
+}
+
 /* ---- a number changes its meaning ---- */
 
 /* Takes a waiting call off its descriptor. A write that has begun completes with what it did, and
@@ -160,12 +170,21 @@ void hk__descriptor_let_go(hk_sched *s, int fd)
     hk__call_retry(&close->call);
 }
 
+/* Else it would be closed when something has come. */
+static void stop_receiving(hk_sched *s, int fd)
+{
+    if (s->descriptors.table[fd].waiter[HK__READER]->abort_asked) return;
+    hk_call *reader = detach(s, fd, HK__READER);
+    if (reader != NULL) hk_call_complete(reader, -EBADF);
+}
+
 int hk__descriptor_close_later(hk_sched *s, int fd, hk_io_call *close)
 {
     if ((unsigned)fd >= s->descriptors.count) return 0;
     struct hk__descriptor *d = &s->descriptors.table[fd];
+    if (d->operations > 0 && d->closing) return -EBADF;
+    if (d->receives) stop_receiving(s, fd);
     if (d->operations == 0) return 0;
-    if (d->closing) return -EBADF;
     d->closing = true;
     if (close != NULL) {
         close->next = s->descriptors.closing;
@@ -188,7 +207,7 @@ int hk__descriptor_close(hk_sched *s, int fd)
 static void wake(hk_sched *s, uint32_t slot, enum hk__side side)
 {
     const struct hk__descriptor *d = &s->descriptors.table[slot];
-    if (side == HK__WRITER && d->handed_in) return;
+    if (side == HK__WRITER ? d->handed_in : d->receives) return;
     if (d->waiter[side] != NULL && !(d->paused & 1u << side)) hk__call_retry(d->waiter[side]);
 }
 

@@ -31,6 +31,7 @@ struct hk__descriptor {
     bool closing;        /* and then it is */
     bool passing;        /* line.c: the turn is being passed on */
     bool handed_in; /* what the writer has goes out with the next wait; he waits for no event */
+    bool receives;  /* nor does the reader: an operation receives for him */
     int16_t lost;   /* of a file: what a sync failed with; 0: none did */
 };
 
@@ -46,6 +47,8 @@ struct hk__io {
 /* The slow ways of enter and park. */
 int hk__descriptor_find(hk_sched *s, int fd);
 int hk__descriptor_watch(hk_sched *s, int fd, unsigned directions);
+/* Nothing is watched any more, or known. */
+void hk__descriptor_unwatch(hk_sched *s, int fd);
 
 /* The number means another file from now on: whoever waited is told -EBADF. */
 void hk__descriptor_reset(hk_sched *s, int fd);
@@ -143,16 +146,20 @@ static inline int64_t hk__io_direct(struct hk__io *io, hk__direct *direct)
     return n;
 }
 
+/* The call no longer waits on its side, if it did. */
+static inline void hk__io_leave(struct hk__io *io)
+{
+    if (io->d->waiter[io->side] != io->call) return;
+    io->d->waiter[io->side] = NULL;
+    io->s->descriptors.waiting--;
+}
+
 /* The call has its result and is no longer the waiter. */
 static inline void hk__io_finish(struct hk__io *io, int64_t result)
 {
-    const hk_call *waiter = io->d->waiter[io->side];
-    if (waiter != NULL) {
+    if (io->d->waiter[io->side] != NULL) {
         if (HK__UNLIKELY(io->d->note & HK__NOTE_FILE)) return hk__line_finish(io, result);
-        if (HK__LIKELY(waiter == io->call)) {
-            io->d->waiter[io->side] = NULL;
-            io->s->descriptors.waiting--;
-        }
+        hk__io_leave(io);
     }
     hk_call_complete(io->call, (intptr_t)result);
 }
@@ -170,6 +177,22 @@ static inline bool hk__io_take_back(struct hk__descriptor *d, const hk_call *cal
     if (d->waiter[HK__WRITER] != call) return false;
     d->waiter[HK__WRITER] = NULL;
     d->handed_in = false;
+    return true;
+}
+
+/* What the call sends, and what it receives then, is one operation. */
+static inline void hk__io_receive(struct hk__io *io)
+{
+    io->d->waiter[HK__READER] = io->call;
+    io->d->receives = true;
+}
+
+/* It is done. False: the number means something else by now. */
+static inline bool hk__io_received(struct hk__descriptor *d, const hk_call *call)
+{
+    if (d->waiter[HK__READER] != call) return false;
+    d->waiter[HK__READER] = NULL;
+    d->receives = false;
     return true;
 }
 

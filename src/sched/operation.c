@@ -128,6 +128,7 @@ void hk__operation_event(hk_sched *s, const hk__event *event)
     const uint32_t slot = event->ticket.slot;
     HK__ASSERT(slot < s->operations.size && s->operations.table[slot].call != NULL &&
                s->operations.table[slot].generation == event->ticket.generation);
+    s->operations.halved = event->ready & HK__WRITABLE;
     finish(s, slot, event->result);
     if (s->operations.waiting != 0) submit_waiting(s);
 }

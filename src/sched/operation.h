@@ -19,6 +19,9 @@ int hk__operation_start(hk_sched *s, hk_call *call, const hk__operation *operati
 /* Of the operation whose handler is run again; there, until it submits another. */
 static inline intptr_t hk__operation_result(const hk_sched *s) { return s->operations.result; }
 
+/* Of a SEND_RECV: that is what became of sending; nothing was received. */
+static inline bool hk__operation_halved(const hk_sched *s) { return s->operations.halved; }
+
 /* For abort: what abort returns. LATER: the handler will be run. */
 int hk__operation_abort(hk_sched *s, uint32_t slot);
 

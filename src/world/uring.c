@@ -88,6 +88,7 @@ static int take_queued(struct hk__uring *w, hk__event *ret_events, int capacity)
             w->count--;
             ret_events[count++] = (hk__event){ .kind = HK__EVENT_DONE,
                                                .ticket = { slot, o->generation },
+                                               .ready = o->halved ? HK__WRITABLE : 0,
                                                .result = o->result };
         } else {
             struct hk__uring_watched *it = &w->watched[slot];
@@ -149,6 +150,8 @@ void hk__uring_reap(struct hk__uring *w)
             w->tried = cqe.res == 0;
         else if (slot == HK__URING_ALARM)
             w->alarmed = false;
+        else if (slot >= HK__URING_HALVES)
+            hk__uring_half_completed(w, slot - HK__URING_HALVES, generation, cqe.res);
     }
 }
 

@@ -11,8 +11,9 @@
  * above that the generation. */
 enum hk__uring_kind { HK__URING_READ, HK__URING_WRITE, HK__URING_OPERATION, HK__URING_OTHER };
 
-/* Slots of OTHER. */
-enum { HK__URING_NOBODY, HK__URING_WAKE, HK__URING_TRIAL, HK__URING_ALARM };
+/* Slots of OTHER. From HALVES on: the first half of the operation of that slot; it says nothing
+ * where all is well. */
+enum { HK__URING_NOBODY, HK__URING_WAKE, HK__URING_TRIAL, HK__URING_ALARM, HK__URING_HALVES };
 
 enum { HK__URING_RETRY_NS = 10 * 1000 * 1000 }; /* before what failed is tried again */
 
@@ -34,7 +35,8 @@ struct hk__uring_operation {
     uint32_t generation;
     uint32_t next; /* in the queue */
     uint8_t state;
-    bool cancelled, cancel_waits; /* asked for; and there was no room to say so */
+    bool cancelled, cancel_waits; /* asked for; and it is to be said, or said again */
+    bool halved;                  /* its first half has failed, and is the result */
     int64_t result;
     hk__operation operation;
 };
@@ -104,6 +106,7 @@ void hk__uring_unwatch_all(struct hk__uring *w);
 bool hk__uring_cancel_request(struct hk__uring *w, uint64_t data);
 void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation,
                                    int res);
+void hk__uring_half_completed(struct hk__uring *w, uint32_t slot, uint32_t generation, int res);
 void hk__uring_cancel_missing(struct hk__uring *w);
 int hk__uring_submit(hk__world *world, const hk__operation *operation, hk__ticket ticket);
 void hk__uring_cancel(hk__world *world, hk__ticket ticket);

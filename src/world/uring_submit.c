@@ -28,6 +28,7 @@ static uint8_t opcode_of(const hk__operation *o)
     case HK__OP_UNLINK: return IORING_OP_UNLINKAT;
     case HK__OP_MKDIR: return IORING_OP_MKDIRAT;
     case HK__OP_SEND: return IORING_OP_SEND;
+    case HK__OP_SEND_RECV: return IORING_OP_RECV;
     default: return OP_NONE;
     }
 }
@@ -66,8 +67,30 @@ static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operatio
         io_uring_prep_send(sqe, o->fd, o->vector->iov_base, o->vector->iov_len,
                            o->flags | MSG_DONTWAIT | MSG_NOSIGNAL);
         break;
+    case HK__OP_SEND_RECV: {
+        const struct iovec *in = o->argument;
+        io_uring_prep_recv(sqe, o->fd, in->iov_base, in->iov_len, 0);
+        break;
+    }
     default: prepare_transfer(sqe, opcode, o);
     }
+}
+
+/* The first of two requests, which only lets the second begin when all was sent. So it says nothing
+ * where that is so. */
+static bool prepare_half(struct hk__uring *w, const hk__operation *o, hk__ticket ticket)
+{
+    struct hk__ring *ring = &w->ring;
+    if (ring->quiet == 0 || !hk__ring_knows(ring, IORING_OP_SEND)) return false;
+    if (io_uring_sq_space_left(&ring->uring) < 2) hk__ring_enter(ring, HK__RING_SUBMIT, 0);
+    if (io_uring_sq_space_left(&ring->uring) < 2) return false;
+    struct io_uring_sqe *sqe = hk__ring_sqe(ring);
+    io_uring_prep_send(sqe, o->fd, o->vector->iov_base, o->vector->iov_len,
+                       o->flags | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_IO_LINK | ring->quiet;
+    sqe->user_data =
+        hk__uring_pack(HK__URING_OTHER, HK__URING_HALVES + ticket.slot, ticket.generation);
+    return true;
 }
 
 /* Some requests let out what the kernel says to itself where a call is to be begun again:
@@ -77,14 +100,29 @@ static bool is_put_off(int res)
     return res == -EINTR || res == -EAGAIN || (res <= -512 && res >= -516);
 }
 
+/* It was sent in part, or not at all; the other half says that it was called off, and that is the
+ * end. */
+void hk__uring_half_completed(struct hk__uring *w, uint32_t slot, uint32_t generation, int res)
+{
+    struct hk__uring_operation *o = &w->operations[slot];
+    if (o->state != HK__URING_IN_RING || o->generation != generation) return;
+    o->halved = true;
+    o->result = res;
+}
+
+static bool is_of_sockets(const hk__operation *o)
+{
+    return o->kind == HK__OP_SEND || o->kind == HK__OP_SEND_RECV;
+}
+
 /* The kernel's result, unless it says that it could not do it in this way: then the pool does it.
  * (A worker of the kernel's that is told of a cancel returns from its call with -EINTR.) */
 void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation, int res)
 {
     struct hk__uring_operation *o = &w->operations[slot];
     if (o->state != HK__URING_IN_RING || o->generation != generation) return;
-    int64_t result = res;
-    if (is_put_off(res) && o->operation.kind != HK__OP_SEND) {
+    int64_t result = o->halved ? o->result : res;
+    if (is_put_off(res) && !is_of_sockets(&o->operation)) {
         o->state = HK__URING_IN_POOL;
         result = o->cancelled
                      ? -ECANCELED
@@ -118,8 +156,9 @@ int hk__uring_submit(hk__world *world, const hk__operation *operation, hk__ticke
     struct hk__uring_operation *o = &w->operations[ticket.slot];
     HK__ASSERT(o->state == HK__URING_FREE);
     const uint8_t opcode = opcode_of(operation);
+    if (operation->kind == HK__OP_SEND_RECV && !prepare_half(w, operation, ticket)) return -ENOBUFS;
     struct io_uring_sqe *sqe = hk__ring_knows(&w->ring, opcode) ? hk__ring_sqe(&w->ring) : NULL;
-    if (sqe == NULL && operation->kind == HK__OP_SEND) return -ENOBUFS;
+    if (sqe == NULL && is_of_sockets(operation)) return -ENOBUFS;
     if (sqe == NULL) {
         int r = hk__pool_submit(&w->pool, operation, ticket);
         if (r < 0) return r;
@@ -135,11 +174,15 @@ int hk__uring_submit(hk__world *world, const hk__operation *operation, hk__ticke
     return 0;
 }
 
+/* The second of two requests cannot be found before the first is done. So the first is handed over
+ * now, and the cancel is said again until it has worked. */
 static void cancel_in_ring(struct hk__uring *w, uint32_t slot)
 {
     struct hk__uring_operation *o = &w->operations[slot];
     const uint64_t data = hk__uring_pack(HK__URING_OPERATION, slot, o->generation);
-    o->cancel_waits = !hk__uring_cancel_request(w, data);
+    const bool is_second = o->operation.kind == HK__OP_SEND_RECV;
+    if (is_second && hk__ring_unsubmitted(&w->ring)) hk__ring_enter(&w->ring, HK__RING_TURN, 0);
+    o->cancel_waits = !hk__uring_cancel_request(w, data) || is_second;
     if (o->cancel_waits) w->missing = true;
 }
 

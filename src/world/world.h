@@ -38,7 +38,8 @@ enum hk__event_kind { HK__EVENT_READY, HK__EVENT_DONE };
 typedef struct hk__event {
     hk__ticket ticket;
     uint32_t kind;  /* HK__EVENT_READY, HK__EVENT_DONE */
-    uint32_t ready; /* READY: HK__READABLE ... */
+    uint32_t ready; /* READY: HK__READABLE ...; DONE of SEND_RECV: HK__WRITABLE: sending failed, or
+                     * fell short */
     int64_t result; /* DONE: count, value or -errno; -ECANCELED: nothing of it happened */
 } hk__event;
 
@@ -158,7 +159,8 @@ typedef struct hk__world_table {
     void (*unwatch)(hk__world *world, int fd, hk__ticket ticket);
 
     /* Starts an operation; the struct is copied, what it points to stays until its DONE. 0, which
-     * has also reserved what its cancel needs; -EAGAIN: no room until a DONE has come; -errno. */
+     * has also reserved what its cancel needs; -EAGAIN: no room until a DONE has come; -ENOBUFS: of
+     * what is handed in together: not now, do it by calls; -errno. */
     int (*submit)(hk__world *world, const hk__operation *operation, hk__ticket ticket);
     /* A hint, at most once for each operation: its DONE comes sooner, with -ECANCELED, or as if
      * nothing had been said. */
