@@ -59,6 +59,7 @@ CONTENDERS = [
     Contender("hocket", OURS, "", "$BUILD/bench/peers_hocket"),
     Contender("hocket_small", OURS, "", "$BUILD/bench/peers_hocket --small"),
     Contender("hocket_epoll", OURS, "", "$BUILD/bench/peers_hocket --epoll"),
+    Contender("hocket_uring", OURS, "", "$BUILD/bench/peers_hocket --uring"),
     Contender("hocket_parser", OURS, "", "$BUILD/bench/peers_hocket --parser"),
     Contender("hocket_stackless", OURS, "", "$BUILD/bench/peers_stackless"),
     cxx_peer("boost_context", "libboost-context1.81-dev", "-lboost_context"),

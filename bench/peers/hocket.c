@@ -2,8 +2,9 @@
 /* Ours: tasks with stacks, as a program would write them: groups for what belongs together,
  * channels, locks, the POSIX calls with hk_ before them. All options are the defaults; with --small
  * before the row, tasks have small stacks without guards, and the rows are those in which what a
- * task costs is what is measured; with --epoll the servers wait as others do: on epoll, asleep at
- * once where nothing has come; with --parser the HTTP server is that of the bench http_vs_nginx.
+ * task costs is what is measured; with --epoll and --uring the servers wait on that and as others
+ * do: asleep at once where nothing has come; with --parser the HTTP server is that of the bench
+ * http_vs_nginx.
  *
  * The echo server is that of the bench echo. */
 #include <hocket.h>
@@ -498,7 +499,7 @@ static const struct peer_row rows[] = {
     { NULL, NULL },
 };
 
-static const struct peer_row epoll_rows[] = {
+static const struct peer_row server_rows[] = {
     { "echo", echo_row },
     { "http", http_row },
     { NULL, NULL },
@@ -526,10 +527,11 @@ static const struct peer_row *rows_of(const char *option)
         of_tasks = &small_stacks;
         return small_rows;
     }
-    if (strcmp(option, "--epoll") == 0 || strcmp(option, "--uring") == 0) {
-        as_others.world = strcmp(option, "--epoll") == 0 ? hk_world_epoll() : hk_world_uring();
+    const bool is_epoll = strcmp(option, "--epoll") == 0;
+    if (is_epoll || strcmp(option, "--uring") == 0) {
+        as_others.world = is_epoll ? hk_world_epoll() : hk_world_uring();
         of_servers = &as_others;
-        return epoll_rows;
+        return server_rows;
     }
     /* Nothing, where that program was not built. */
     if (strcmp(option, "--parser") == 0)

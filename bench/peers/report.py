@@ -13,7 +13,8 @@ OURS = "hocket"
 FLOORS = ("cpp20",)  # no runtimes: what the least by hand costs
 RED, PALE = "#c0392b", "#9db4c8"
 OUR_COLOURS = {"hocket": RED, "hocket_small": "#e91e8c", "hocket_stackless": "#e67e22",
-               "hocket_epoll": "#8e44ad", "hocket_parser": "#6d4c41"}
+               "hocket_epoll": "#8e44ad", "hocket_uring": "#c2185b",
+               "hocket_parser": "#6d4c41"}
 PEER_COLOURS = [0, 1, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]  # of tab20: no red
 
 
