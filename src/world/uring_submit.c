@@ -100,14 +100,15 @@ static bool is_put_off(int res)
     return res == -EINTR || res == -EAGAIN || (res <= -512 && res >= -516);
 }
 
-/* It was sent in part, or not at all; the other half says that it was called off, and that is the
- * end. */
+/* It was sent in part, or not at all. That is the end: the other half is called off, and of the
+ * rest of a chain whose quiet request has failed the kernel says nothing. (Where it says something
+ * all the same, the slot means another operation by then, or none.) */
 void hk__uring_half_completed(struct hk__uring *w, uint32_t slot, uint32_t generation, int res)
 {
     struct hk__uring_operation *o = &w->operations[slot];
     if (o->state != HK__URING_IN_RING || o->generation != generation) return;
     o->halved = true;
-    o->result = res;
+    hk__uring_tell_done(w, slot, res);
 }
 
 static bool is_of_sockets(const hk__operation *o)
@@ -121,7 +122,7 @@ void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t 
 {
     struct hk__uring_operation *o = &w->operations[slot];
     if (o->state != HK__URING_IN_RING || o->generation != generation) return;
-    int64_t result = o->halved ? o->result : res;
+    int64_t result = res;
     if (is_put_off(res) && !is_of_sockets(&o->operation)) {
         o->state = HK__URING_IN_POOL;
         result = o->cancelled
