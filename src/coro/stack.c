@@ -294,7 +294,7 @@ static __attribute__((noinline)) bool trim(void)
     return hk__kept.stacks > 0 || hk__lazy_trim();
 }
 
-__thread struct hk__kept hk__kept;
+__thread struct hk__kept hk__kept __attribute__((tls_model("initial-exec")));
 
 bool hk__stack_trim(void) { return hk__kept.stacks > 0 ? trim() : hk__lazy_trim(); }
 

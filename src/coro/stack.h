@@ -60,9 +60,10 @@ static inline bool hk__stack_overflowed(const hk__stackful *owner)
 void hk__stack_put(hk__stackful *owner);
 
 /* What this thread keeps though nobody uses it: stacks beyond the hot ones, blocks of lazy.c. */
-extern __thread struct hk__kept {
+struct hk__kept {
     uint32_t stacks, blocks;
-} hk__kept __attribute__((tls_model("initial-exec")));
+};
+extern __thread struct hk__kept hk__kept __attribute__((tls_model("initial-exec")));
 
 /* Gives memory of these back to the kernel, a bounded number per call. True: there are more. */
 bool hk__stack_trim(void);

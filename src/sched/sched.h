@@ -537,8 +537,9 @@ static inline void hk__task_completed(hk_sched *s, hk_call *call)
 
 /* hk_call_complete for a call that is likely one of this scheduler's (NULL: there is none) that
  * waits: then nobody is asked by a pointer. */
-static inline void hk__call_ends(hk_sched *s, hk_call *call, intptr_t result)
+static inline void hk__call_ends(hk_call *call, intptr_t result)
 {
+    hk_sched *s = hk__here.sched;
     if (HK__UNLIKELY(s == NULL || call->driver != &s->driver || call->done != NULL ||
                      call->state != HK__CALL_PARKED)) {
         hk_call_complete(call, result);

@@ -451,7 +451,7 @@ void hk__task_finish(hk_coro *t, void *value)
     if (HK__UNLIKELY(t->at.stackless.seldom != 0)) clear_stackless(t);
 }
 
-void hk__task_reap(hk_sched *s)
+HK__HOT void hk__task_reap(hk_sched *s)
 {
     hk_coro *t = s->dead;
     s->dead = NULL;

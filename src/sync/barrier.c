@@ -19,7 +19,7 @@ void hk__barrier_wait_handle(hk_call *call)
     const uint32_t others = b->arrived;
     b->arrived = 0; /* from now on the next round comes */
     for (uint32_t i = 0; i < others && (c = hk__queue_take(&b->waiters)) != NULL; i++)
-        hk_call_complete(&c->call, 0);
+        hk__call_ends(&c->call, 0);
     hk_call_complete(call, 1);
 }
 

@@ -70,7 +70,7 @@ static void deliver(hk_broadcast *b)
         hk_sync_call *receiver = s->at != b->next ? hk__queue_take(&s->receivers) : NULL;
         if (receiver == NULL) continue;
         receive(s, receiver->item);
-        hk_call_complete(&receiver->call, 1);
+        hk__call_ends(&receiver->call, 1);
     }
     forget_old(b);
 }
@@ -83,7 +83,7 @@ static void admit(hk_broadcast *b)
         hk_sync_call *sender = hk__queue_take(&b->senders);
         if (sender == NULL) return;
         store(b, sender->given);
-        hk_call_complete(&sender->call, 0);
+        hk__call_ends(&sender->call, 0);
         deliver(b);
     }
 }

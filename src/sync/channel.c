@@ -91,7 +91,7 @@ static inline __attribute__((always_inline)) int try_send(hk_chan *ch, const voi
     if (receiver != NULL) {
         hk__item_copy(receiver->item, item, ch->size);
         ch->sent++;
-        hk__call_ends(ch->sched, &receiver->call, 1);
+        hk__call_ends(&receiver->call, 1);
         return 0;
     }
     if (ch->count == ch->capacity) return -EAGAIN;
@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) int try_recv(hk_chan *ch, void *ite
         hk__item_copy(item, sender->given, ch->size);
         ch->sent++;
     }
-    hk__call_ends(ch->sched, &sender->call, 0);
+    hk__call_ends(&sender->call, 0);
     return 1;
 }
 

@@ -6,7 +6,7 @@ void hk_event_set(hk_event *e)
 {
     e->is_set = true;
     for (hk_sync_call *c; e->is_set && (c = hk__queue_take(&e->waiters)) != NULL;)
-        hk_call_complete(&c->call, 0);
+        hk__call_ends(&c->call, 0);
 }
 
 void hk_event_clear(hk_event *e) { e->is_set = false; }

@@ -11,7 +11,7 @@ static void answer(const hk_future *f, hk_sync_call *c)
 {
     bool failed = hk_is_err(f->value);
     if (!failed && c->item != NULL) *(void **)c->item = f->value;
-    hk_call_complete(&c->call, failed ? hk_num(f->value) : 0);
+    hk__call_ends(&c->call, failed ? hk_num(f->value) : 0);
 }
 
 static void settle(hk_future *f, void *value)

@@ -46,7 +46,7 @@ static void fire(hk__alarm *alarm)
     l->timing = false;
     while (l->waiters.first != NULL && delay(l, now) <= 0) {
         take_token(l, now);
-        hk_call_complete(&hk__queue_take(&l->waiters)->call, 0);
+        hk__call_ends(&hk__queue_take(&l->waiters)->call, 0);
     }
     if (l->waiters.first != NULL) start_timer(s, l, now);
 }

@@ -19,7 +19,7 @@ static void grant(hk_mutex *m, hk_sync_call *c)
     hk__owner_set(&m->owner, hk_call_tid(&c->call));
     hk__owner_watch(&m->owner, &m->waiters, owner_ended);
     if (c->call.type == &hk__mutex_relock_type) hk__condition_end(c);
-    hk_call_complete(&c->call, c->number);
+    hk__call_ends(&c->call, c->number);
 }
 
 void hk__mutex_pass(hk_mutex *m)

@@ -10,7 +10,7 @@ static void let_run(hk_once *o, hk_sync_call *c)
 {
     hk__owner_set(&o->runner, hk_call_tid(&c->call));
     hk__owner_watch(&o->runner, &o->waiters, owner_ended);
-    hk_call_complete(&c->call, 1);
+    hk__call_ends(&c->call, 1);
 }
 
 /* It has failed: the next one tries. */
@@ -63,7 +63,7 @@ void hk_once_end(hk_once *o, int result)
     }
     o->is_done = true;
     hk__owner_set(&o->runner, 0);
-    for (hk_sync_call *c; (c = hk__queue_take(&o->waiters)) != NULL;) hk_call_complete(&c->call, 0);
+    for (hk_sync_call *c; (c = hk__queue_take(&o->waiters)) != NULL;) hk__call_ends(&c->call, 0);
 }
 
 int hk_once_run(hk_once *o, int (*fn)(void *arg), void *arg)

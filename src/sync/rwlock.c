@@ -20,7 +20,7 @@ static void admit(hk_rwlock *l)
         else
             l->readers++;
         hk__owner_watch(&l->writer, &l->waiters, owner_ended);
-        hk_call_complete(&c->call, c->number);
+        hk__call_ends(&c->call, c->number);
     }
 }
 

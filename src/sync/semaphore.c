@@ -27,7 +27,7 @@ void hk_semaphore_release(hk_semaphore *s)
 {
     hk_sync_call *c = hk__queue_take(&s->waiters);
     if (c != NULL)
-        hk_call_complete(&c->call, 0);
+        hk__call_ends(&c->call, 0);
     else
         s->count++;
 }

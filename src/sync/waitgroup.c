@@ -12,7 +12,7 @@ void hk_waitgroup_add(hk_waitgroup *w, int64_t n)
         hk__misuse("wait group%s: more is over than was ever under way",
                    hk__sync_quote(w->name, name, sizeof name));
     for (hk_sync_call *c; w->count == 0 && (c = hk__queue_take(&w->waiters)) != NULL;)
-        hk_call_complete(&c->call, 0);
+        hk__call_ends(&c->call, 0);
 }
 
 void hk__waitgroup_wait_handle(hk_call *call)
