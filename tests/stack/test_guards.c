@@ -3,16 +3,26 @@
 #include "harness/harness.h"
 
 #include <errno.h>
-#include <sys/mman.h>
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
+#include <unistd.h>
 
 #include "coro/slab.h"
 #include "coro/stack.h"
 #include "support/memory.h"
 #include "support/tools.h"
+
+/* The kernel may not read it either. (Emulators of system calls see to that too.) */
+static bool is_guarded(const char *byte)
+{
+    int fds[2];
+    if (!CHECK_EQ(pipe(fds), 0)) return false;
+    VALGRIND_DISABLE_ERROR_REPORTING;
+    const ssize_t n = write(fds[1], byte, 1);
+    const int error = errno;
+    VALGRIND_ENABLE_ERROR_REPORTING;
+    close(fds[0]);
+    close(fds[1]);
+    return n < 0 && CHECK_EQ(error, EFAULT);
+}
 
 /* Several are made at once. */
 TEST(every_stack_has_its_own)
@@ -22,12 +32,13 @@ TEST(every_stack_has_its_own)
     const size_t page = hk__page_size();
     for (int i = 0; i < COUNT; i++)
         if (!CHECK((owner[i] = hk__stack_get(1 << 20, false)) != NULL)) return;
-    const bool can_tell = madvise(owner[0]->stack + page, page, MADV_POPULATE_READ) == 0;
-    for (int i = 0; i < COUNT && can_tell; i++)
-        CHECK(madvise(owner[i]->stack, page, MADV_POPULATE_READ) < 0);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(is_guarded(owner[i]->stack));
+        CHECK(is_guarded(owner[i]->stack + page - 1));
+        CHECK(!is_guarded(owner[i]->stack + page));
+    }
     for (int i = 0; i < COUNT; i++) hk__stack_put(owner[i]);
     while (hk__stack_trim()) continue;
-    if (!can_tell) SKIP("this kernel populates nothing");
 }
 
 static void check_nothing_is_kept(void)

@@ -14,6 +14,8 @@
 #define ON_VALGRIND RUNNING_ON_VALGRIND
 #else
 #define ON_VALGRIND 0
+#define VALGRIND_DISABLE_ERROR_REPORTING
+#define VALGRIND_ENABLE_ERROR_REPORTING
 #endif
 
 #if defined(__has_feature)
