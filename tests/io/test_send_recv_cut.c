@@ -74,7 +74,7 @@ BOTH_WAYS_SIM(a_kill_while_it_waits_to_send)
     return NULL;
 }
 
-/* Of those that have run, in the same pass; what they have handed in is not in the kernel's hands. */
+/* In the pass in which they have run: the kernel does not have what they have handed in yet. */
 static struct asker all[MANY];
 static int pairs[MANY][2];
 static bool were_early;
