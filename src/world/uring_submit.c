@@ -69,7 +69,8 @@ static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operatio
         break;
     case HK__OP_SEND_RECV: {
         const struct iovec *in = o->argument;
-        io_uring_prep_recv(sqe, o->fd, in->iov_base, in->iov_len, 0);
+        io_uring_prep_recv(sqe, o->fd, in->iov_base,
+                           in->iov_len < MOST_BYTES ? in->iov_len : MOST_BYTES, 0);
         break;
     }
     default: prepare_transfer(sqe, opcode, o);

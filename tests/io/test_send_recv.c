@@ -79,6 +79,50 @@ BOTH_WAYS_SIM(an_answer_that_is_there_already)
     return NULL;
 }
 
+/* As sockets are that Hocket has made: with O_NONBLOCK. */
+BOTH_WAYS_SIM(sockets_that_do_not_block)
+{
+    int fds[2];
+    hk_addr address;
+    struct asker a;
+    const int listener = hk_net_listen("tcp:127.0.0.1:0", 4);
+    CHECK_EQ(hk_net_local(listener, &address), 0);
+    fds[0] = hk_net_connect(&address);
+    fds[1] = hk_accept(listener, NULL, NULL);
+    CHECK_EQ(hk_close(listener), 0);
+    asker_learn(fds[0], fds[1]);
+    for (int i = 0; i < 3; i++) {
+        asker_start(&a, fds[0], "question", 8);
+        CHECK_EQ(asker_is_handed_in(fds[0]), asker_is_together());
+        CHECK(asker_peer_gets(fds[1], "question"));
+        CHECK_EQ(net_put(fds[1], "answer", 6), 6);
+        asker_wait(&a);
+        CHECK_EQ(a.result, 6);
+    }
+    ping_pong(fds);
+    return NULL;
+}
+
+/* A size of which the low half is nothing. */
+BOTH_WAYS(room_for_more_than_the_kernel_counts)
+{
+    int fds[2];
+    char in[64];
+    asker_local(fds);
+    CHECK_EQ(net_put(fds[1], "answer", 6), 6);
+    CHECK_EQ(hk_send_recv(fds[0], "q", 1, in, (size_t)1 << 32, NULL), 6);
+    asker_close(fds);
+    return NULL;
+}
+
+TEST(nobody_to_serve_it)
+{
+    char c;
+    size_t sent = 77;
+    CHECK_EQ(hk_send_recv(0, "q", 1, &c, 1, &sent), -ENOSYS);
+    CHECK_EQ(sent, 0);
+}
+
 BOTH_WAYS_SIM(it_waits_for_the_answer)
 {
     int fds[2];

@@ -299,17 +299,24 @@ static int bell;
 /* Handed in before there was a foreign loop, by some; the others come later. */
 static void *starts_early(void *together)
 {
-    static int fds[2];
-    struct asker a;
+    static int fds[2], others[2];
+    struct asker a, killed;
     if (hk_num(together) && !asker_together()) return NULL;
     if (!hk_num(together)) asker_apart();
     asker_local(fds);
+    asker_local(others);
     asker_start(&a, fds[0], "q", 1);
+    asker_start(&killed, others[0], "q", 1);
+    CHECK_EQ(asker_is_handed_in(others[0]), asker_is_together());
     bell = hk_sched_fd(hk__here.sched);
+    CHECK_EQ(hk_task_kill(killed.tid), 1);
+    asker_wait(&killed);
+    CHECK_EQ(killed.result, -ECANCELED);
     CHECK_EQ(net_put(fds[1], "a", 1), 1);
     asker_wait(&a);
     CHECK_EQ(a.result, 1);
     CHECK(asker_peer_gets(fds[1], "q"));
+    asker_close(others);
     asker_close(fds);
     return many_in_foreign_loop(NULL);
 }
