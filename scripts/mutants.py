@@ -26,7 +26,7 @@ ROUNDS = [
     [("every schedule", RANDOM, ["--schedules", "all"]),
      ("random programs", RANDOM, ["--seeds", "20000"])],
     [("sync, sched", TESTS, ["-j1", "sync/", "sched/", "sim/"]),
-     ("call, coro", TESTS, ["-j1", "call/", "coro/", "io/together"])],
+     ("call, coro", TESTS, ["-j1", "call/", "coro/", "io/together", "io/send_recv"])],
 ]
 
 

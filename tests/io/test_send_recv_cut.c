@@ -268,6 +268,31 @@ static void (*const kinds[])(const int fds[2]) = { recv_at_once,    recv_later, 
                                                    answered_before, answered_later, killed,
                                                    to_the_brim };
 
+/* Else what comes while an operation receives would be an event of long ago when it is done. */
+BOTH_WAYS_SIM(what_an_operation_receives_is_no_event)
+{
+    int fds[2];
+    struct asker a;
+    hk_exit end;
+    asker_local(fds);
+    for (int i = 0; i < 3; i++) {
+        const hk_tid tid = hk_spawn(HK_ROOT, receives, hk_val(fds[0]));
+        net_settle();
+        CHECK(asker_is_watched(fds[0]));
+        CHECK_EQ(net_put(fds[1], "b", 1), 1);
+        CHECK_EQ(hk_task_wait(tid, &end), 0);
+        CHECK_EQ(hk_num(end.value), 1);
+        asker_start(&a, fds[0], "q", 1);
+        CHECK_EQ(asker_is_watched(fds[0]), !asker_is_together());
+        CHECK_EQ(net_put(fds[1], "a", 1), 1);
+        asker_wait(&a);
+        CHECK_EQ(a.result, 1);
+    }
+    CHECK(asker_peer_gets(fds[1], "qqq"));
+    asker_close(fds);
+    return NULL;
+}
+
 /* Each three of them, one after the other, on the same socket. */
 static void in_every_order(void (*make)(int ret_fds[2]))
 {

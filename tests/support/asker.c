@@ -52,11 +52,16 @@ void asker_wait(struct asker *a)
     CHECK(a->done);
 }
 
-bool asker_is_handed_in(int fd)
+static const struct hk__descriptor *known(int fd)
 {
+    static const struct hk__descriptor nothing;
     const struct hk__descriptors *all = &((hk_sched *)hk__here.sched)->descriptors;
-    return (unsigned)fd < all->count && all->table[fd].receives;
+    return (unsigned)fd < all->count ? &all->table[fd] : &nothing;
 }
+
+bool asker_is_handed_in(int fd) { return known(fd)->receives; }
+
+bool asker_is_watched(int fd) { return known(fd)->watched != 0; }
 
 void asker_learn(int fd, int peer)
 {

@@ -50,6 +50,9 @@ void asker_wait(struct asker *a);
 /* One request, or two, of its are in the ring. */
 bool asker_is_handed_in(int fd);
 
+/* The loop hears of what happens on it. */
+bool asker_is_watched(int fd);
+
 /* Makes known to the scheduler what fd is, by one byte each way. */
 void asker_learn(int fd, int peer);
 /* A pair whose first is known. */
