@@ -158,9 +158,9 @@ BOTH_WAYS(nothing_is_lost, .seconds = 60)
     return NULL;
 }
 
-BOTH_WAYS(nothing_is_lost_in_many, .seconds = 1000, .slow = true)
+BOTH_WAYS(nothing_is_lost_in_many, .seconds = 200, .slow = true)
 {
-    storms(2000);
+    storms(300);
     return NULL;
 }
 
