@@ -10,8 +10,6 @@
 #include "sched/descriptor.h"
 #include "sched/operation.h"
 
-enum { TOGETHER_BYTES = 16384 }; /* handed in at most: with more, the call is not what costs */
-
 static void receive(hk_io_call *self)
 {
     struct hk__io io;
@@ -55,19 +53,16 @@ static void go_on(hk_io_call *self)
 }
 
 /* Whether what a task itself sends and receives may be handed in. */
-static bool goes_together(const struct hk__io *io, const hk_io_call *self)
+static HK__HOT bool goes_together(const struct hk__io *io, const hk_io_call *self)
 {
-    const hk_coro *t = io->call->task;
-    const unsigned stream = HK__NOTE_SOCKET | HK__NOTE_STREAM;
-    const size_t size = self->data.one.iov_len;
-    return io->s->world->together && hk__io_ready(io) && io->call->state == HK__CALL_HANDLING &&
-           io->call->done == NULL && t->state == HK__TASK && (io->d->note & stream) == stream &&
-           io->d->waiter[HK__READER] == NULL && io->d->waiter[HK__WRITER] == NULL && size > 0 &&
-           size < TOGETHER_BYTES && self->rest.iov_len > 0;
+    const hk__world *world = io->s->world;
+    return world->together && world->pairs && hk__io_hands_in(io, self->data.one.iov_len) &&
+           io->d->waiter[HK__READER] == NULL && io->d->waiter[HK__WRITER] == NULL &&
+           self->rest.iov_len > 0;
 }
 
 /* False: it is not to be, or there is no room. */
-static bool hand_in(hk_io_call *self, struct hk__io *io)
+static HK__HOT bool hand_in(hk_io_call *self, struct hk__io *io)
 {
     const hk__operation operation = { .kind = HK__OP_SEND_RECV,
                                       .fd = io->fd,
@@ -85,7 +80,7 @@ static bool hand_in(hk_io_call *self, struct hk__io *io)
 }
 
 /* What was handed in is done: all of it, or sending was, as far as it went. */
-static void handed_in(hk_io_call *self)
+static HK__HOT void handed_in(hk_io_call *self)
 {
     hk_sched *s = hk__sched_of(&self->call);
     const int fd = self->fd; /* the call may be gone by the end */
@@ -100,8 +95,10 @@ static void handed_in(hk_io_call *self)
         d->dry |= HK__READABLE;
     if (more && is_ours && !self->call.abort_asked)
         go_on(self);
+    else if (more || n == -ECANCELED)
+        hk_call_complete(&self->call, is_ours ? -ECANCELED : -EBADF);
     else
-        hk_call_complete(&self->call, !more && n != -ECANCELED ? n : is_ours ? -ECANCELED : -EBADF);
+        hk_call_complete(&self->call, n);
     hk__descriptor_let_go(s, fd);
 }
 

@@ -14,10 +14,7 @@
 
 #include <limits.h>
 
-enum {
-    PIECES = 16,           /* of the rest of a vector, for one try: no more of the task's stack */
-    TOGETHER_BYTES = 16384 /* handed in at most: with more, the call is not what costs */
-};
+enum { PIECES = 16 }; /* of the rest of a vector, for one try: no more of the task's stack */
 
 /* What a call writes. */
 struct load {
@@ -67,12 +64,8 @@ static inline __attribute__((always_inline)) void put_on(struct hk__io *io, cons
 /* Whether what a task itself sends may be handed in. */
 static bool goes_together(const struct hk__io *io, const struct load *load)
 {
-    const hk_coro *t = io->call->task;
-    const unsigned stream = HK__NOTE_SOCKET | HK__NOTE_STREAM;
-    return hk__io_ready(io) && !io->d->handed_in && io->call->state == HK__CALL_HANDLING &&
-           io->call->done == NULL && t->state == HK__TASK && (io->d->note & stream) == stream &&
-           load->count == 1 && load->message == NULL && load->size > 0 &&
-           load->size < TOGETHER_BYTES && !(load->flags & ~MSG_NOSIGNAL);
+    return !io->d->handed_in && load->count == 1 && load->message == NULL &&
+           !(load->flags & ~MSG_NOSIGNAL) && hk__io_hands_in(io, load->size);
 }
 
 /* False: it is not to be, or there is no room. */

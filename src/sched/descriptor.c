@@ -144,7 +144,7 @@ void hk__descriptor_leave(hk_sched *s, int fd, const hk_call *call)
 
 /* An operation names its file by number, and whoever performs it may look that up late: so the
  * number keeps its meaning until then. */
-int hk__descriptor_hold(hk_sched *s, int fd)
+HK__HOT int hk__descriptor_hold(hk_sched *s, int fd)
 {
     int r = (unsigned)fd < s->descriptors.count ? 0 : hk__descriptor_find(s, fd);
     if (r < 0) return r;
@@ -154,7 +154,7 @@ int hk__descriptor_hold(hk_sched *s, int fd)
     return 0;
 }
 
-void hk__descriptor_let_go(hk_sched *s, int fd)
+HK__HOT void hk__descriptor_let_go(hk_sched *s, int fd)
 {
     struct hk__descriptor *d = &s->descriptors.table[fd];
     HK__ASSERT(d->operations > 0);

@@ -164,6 +164,16 @@ static inline void hk__io_finish(struct hk__io *io, int64_t result)
     hk_call_complete(io->call, (intptr_t)result);
 }
 
+/* Whether so many bytes that a task itself sends may be handed in: with more, the call is not what
+ * costs. */
+static inline bool hk__io_hands_in(const struct hk__io *io, size_t size)
+{
+    enum { MOST = 16384, STREAM = HK__NOTE_SOCKET | HK__NOTE_STREAM };
+    const hk_coro *t = io->call->task;
+    return hk__io_ready(io) && io->call->state == HK__CALL_HANDLING && io->call->done == NULL &&
+           t->state == HK__TASK && (io->d->note & STREAM) == STREAM && size > 0 && size < MOST;
+}
+
 /* What the call writes goes out with the next wait. */
 static inline void hk__io_hand_in(struct hk__io *io)
 {

@@ -226,6 +226,6 @@ HK__HOT void hk__loop_pass(hk_sched *s, int64_t limit)
         look_at_world(s, until);
     if (s->timer_count == 0)
         let_time_go_on(s);
-    else if (until != 0)
-        take_time(s);
+    else if (until != 0 || limit == 0)
+        take_time(s); /* a host is told when the next timer is due: the new ones count */
 }

@@ -41,7 +41,7 @@ static int grow(struct hk__operations *all)
     return 0;
 }
 
-static void give_back(struct hk__operations *all, uint32_t slot)
+static HK__HOT void give_back(struct hk__operations *all, uint32_t slot)
 {
     struct hk__slot *it = &all->table[slot];
     *it = (struct hk__slot){ .generation = it->generation + 1, .next = all->free };
@@ -60,8 +60,8 @@ static void wait_for_room(struct hk__operations *all, uint32_t slot, const hk__o
     it->operation = *operation;
 }
 
-int hk__operation_start(hk_sched *s, hk_call *call, const hk__operation *operation,
-                        uint32_t *ret_slot)
+HK__HOT int hk__operation_start(hk_sched *s, hk_call *call, const hk__operation *operation,
+                                uint32_t *ret_slot)
 {
     struct hk__operations *all = &s->operations;
     if (all->free == 0 && grow(all) < 0) return -ENOMEM;
@@ -100,11 +100,12 @@ int hk__operation_abort(hk_sched *s, uint32_t slot)
     return HK_ABORTED;
 }
 
-static void finish(hk_sched *s, uint32_t slot, int64_t result)
+static HK__HOT void finish(hk_sched *s, uint32_t slot, int64_t result, bool halved)
 {
     hk_call *call = s->operations.table[slot].call;
     give_back(&s->operations, slot);
     s->operations.result = (intptr_t)result;
+    s->operations.halved = halved;
     hk__call_retry(call);
 }
 
@@ -119,17 +120,16 @@ static void submit_waiting(hk_sched *s)
         if (r == -EAGAIN) return;
         all->waiting = it->next;
         it->waits = false;
-        if (r < 0) finish(s, slot, r);
+        if (r < 0) finish(s, slot, r, true);
     }
 }
 
-void hk__operation_event(hk_sched *s, const hk__event *event)
+HK__HOT void hk__operation_event(hk_sched *s, const hk__event *event)
 {
     const uint32_t slot = event->ticket.slot;
     HK__ASSERT(slot < s->operations.size && s->operations.table[slot].call != NULL &&
                s->operations.table[slot].generation == event->ticket.generation);
-    s->operations.halved = event->ready & HK__WRITABLE;
-    finish(s, slot, event->result);
+    finish(s, slot, event->result, event->ready & HK__WRITABLE);
     if (s->operations.waiting != 0) submit_waiting(s);
 }
 

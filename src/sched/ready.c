@@ -133,8 +133,7 @@ HK__HOT bool hk__ready_extend(hk_sched *s)
     if (r->quota < HK__PASS_TASKS) {
         const int64_t now = s->world->table->now(s->world);
         if (now - s->now > HK__PASS_NS) {
-            s->now =
-                now; /* it may have been late: that was the last pass that is cut short by it */
+            s->now = now; /* it may have been old: it cuts no other pass short */
             r->quota = 0;
             return false;
         }

@@ -142,7 +142,7 @@ struct hk_sched {
     hk_coro *dead;     /* a task that has ended, on whose stack somebody may still stand */
     hk_driver driver;
 
-    int64_t now; /* read once or twice a pass where timers run; else a millisecond late at most */
+    int64_t now;    /* as of the last pass; about a millisecond older where no timer runs */
     uint64_t ticks; /* the processor's, in about milliseconds, when it was last read for reports */
     hk__world *world;
     struct hk__descriptors descriptors;

@@ -89,6 +89,7 @@ int hk__ring_open(struct hk__ring *ring, unsigned entries, unsigned rung)
     struct io_uring_sq *sq = &ring->uring.sq;
     if (!(params.flags & SETUP_NO_SQARRAY))
         for (unsigned i = 0; i < params.sq_entries; i++) sq->array[i] = i;
+    ring->defers = params.flags & IORING_SETUP_DEFER_TASKRUN;
     if (params.features & IORING_FEAT_CQE_SKIP) ring->quiet = IOSQE_CQE_SKIP_SUCCESS;
     /* Else a process that only waits is shown as one that waits for a disk. */
     if (params.features & FEATURE_NO_IOWAIT) ring->waiting = ENTER_NO_IOWAIT;
@@ -124,7 +125,7 @@ void hk__ring_close(struct hk__ring *ring)
 
 /* ---- use ---- */
 
-int hk__ring_enter(struct hk__ring *ring, enum hk__ring_how how, int64_t ns)
+__attribute__((hot)) int hk__ring_enter(struct hk__ring *ring, enum hk__ring_how how, int64_t ns)
 {
     struct io_uring_sq *sq = &ring->uring.sq;
     struct __kernel_timespec limit = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
@@ -148,7 +149,7 @@ int hk__ring_enter(struct hk__ring *ring, enum hk__ring_how how, int64_t ns)
     return r < 0 ? r : 0;
 }
 
-struct io_uring_sqe *hk__ring_sqe(struct hk__ring *ring)
+__attribute__((hot)) struct io_uring_sqe *hk__ring_sqe(struct hk__ring *ring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
     if (sqe != NULL) return sqe;

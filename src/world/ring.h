@@ -14,6 +14,7 @@ struct hk__ring {
     unsigned entering; /* IORING_ENTER_... of each call */
     unsigned waiting;  /* and of those that wait */
     uint8_t quiet;     /* IOSQE_CQE_SKIP_SUCCESS, where there is such a thing */
+    bool defers;       /* the kernel leaves its work to our calls; it is 6.1 or newer */
     const char *mode;  /* which set of flags the kernel took, for people */
 };
 

@@ -49,7 +49,7 @@ static uint32_t *next_of(struct hk__uring *w, uint32_t tag)
     return tag & 1 ? &w->operations[slot].next : &w->watched[slot].next;
 }
 
-static void append(struct hk__uring *w, uint32_t tag)
+static HK__HOT void append(struct hk__uring *w, uint32_t tag)
 {
     *next_of(w, tag) = 0;
     if (w->first == 0)
@@ -59,7 +59,7 @@ static void append(struct hk__uring *w, uint32_t tag)
     w->last = tag;
 }
 
-void hk__uring_tell_ready(struct hk__uring *w, uint32_t fd, unsigned ready)
+HK__HOT void hk__uring_tell_ready(struct hk__uring *w, uint32_t fd, unsigned ready)
 {
     struct hk__uring_watched *it = &w->watched[fd];
     it->ready |= (uint8_t)ready;
@@ -68,7 +68,7 @@ void hk__uring_tell_ready(struct hk__uring *w, uint32_t fd, unsigned ready)
     append(w, tag_of(HK__URING_READ, fd));
 }
 
-void hk__uring_tell_done(struct hk__uring *w, uint32_t slot, int64_t result)
+HK__HOT void hk__uring_tell_done(struct hk__uring *w, uint32_t slot, int64_t result)
 {
     w->operations[slot].state = HK__URING_DONE;
     w->operations[slot].result = result;
@@ -76,7 +76,7 @@ void hk__uring_tell_done(struct hk__uring *w, uint32_t slot, int64_t result)
 }
 
 /* Out of the queue. One that was unwatched since has nothing to tell. */
-static int take_queued(struct hk__uring *w, hk__event *ret_events, int capacity)
+static HK__HOT int take_queued(struct hk__uring *w, hk__event *ret_events, int capacity)
 {
     int count = 0;
     while (count < capacity && w->first != 0) {
@@ -133,7 +133,7 @@ static void wake_completed(struct hk__uring *w, uint32_t serial, const struct io
 }
 
 /* Enters all that are there into the tables. */
-void hk__uring_reap(struct hk__uring *w)
+HK__HOT void hk__uring_reap(struct hk__uring *w)
 {
     struct io_uring_cqe cqe;
     while (hk__ring_take(&w->ring, &cqe)) {
@@ -195,7 +195,7 @@ void hk__uring_settle(struct hk__uring *w)
 }
 
 /* What has rung until now has been seen, or will be in settle. Whether it had. */
-static bool silence_bell(struct hk__uring *w)
+static HK__HOT bool silence_bell(struct hk__uring *w)
 {
     uint64_t rung;
     return w->foreign && read(w->bell, &rung, sizeof rung) > 0;
@@ -216,7 +216,7 @@ void *hk__uring_grown(void *table, uint32_t *size, uint32_t wanted, size_t each)
 
 /* Where a foreign loop is served as well, a wake rings the bell and then looks whether we sleep; we
  * say that we do and then look whether it has rung. */
-static void sleep_in_ring(struct hk__uring *w, int64_t ns)
+static HK__HOT void sleep_in_ring(struct hk__uring *w, int64_t ns)
 {
     (void)__atomic_exchange_n(&w->blocked, true, __ATOMIC_SEQ_CST);
     if (!silence_bell(w))
@@ -227,7 +227,7 @@ static void sleep_in_ring(struct hk__uring *w, int64_t ns)
 }
 
 /* ns: how long to wait at most, < 0: no limit. */
-static int look(struct hk__uring *w, hk__event *ret_events, int capacity, int64_t ns)
+static HK__HOT int look(struct hk__uring *w, hk__event *ret_events, int capacity, int64_t ns)
 {
     int count = take_pooled(w, ret_events, capacity);
     if (count == capacity) return count;
@@ -245,7 +245,7 @@ static int look(struct hk__uring *w, hk__event *ret_events, int capacity, int64_
     return count + told;
 }
 
-static int uring_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
+static HK__HOT int uring_wait(hk__world *world, hk__event *ret_events, int capacity, int64_t until)
 {
     int64_t ns = until;
     if (until == INT64_MAX) {
@@ -262,7 +262,7 @@ static int uring_wait(hk__world *world, hk__event *ret_events, int capacity, int
     return count;
 }
 
-static int uring_peek(hk__world *world, hk__event *ret_events, int capacity)
+static HK__HOT int uring_peek(hk__world *world, hk__event *ret_events, int capacity)
 {
     return look(hk__uring_of(world), ret_events, capacity, 0);
 }
@@ -406,7 +406,11 @@ int hk__world_uring_at(unsigned rung, unsigned entries, hk__world **ret_world)
         return r;
     }
     w->timer_slack = hk__clock_fine();
-    w->world.together = hk__ring_knows(&w->ring, IORING_OP_SEND) && calls_are_dear();
+    /* Linux 5.19 and 6.0 lose count of a send that falls short. */
+    const bool sends = hk__ring_knows(&w->ring, IORING_OP_SEND);
+    w->world.pairs =
+        sends && hk__ring_knows(&w->ring, IORING_OP_RECV) && w->ring.defers && w->ring.quiet != 0;
+    w->world.together = sends && calls_are_dear();
     *ret_world = &w->world;
     return 0;
 }

@@ -14,7 +14,7 @@ enum { OP_FTRUNCATE = 55, OP_NONE = 255, MOST_BYTES = 0x7ffff000 };
 
 /* At a file's own position the ring takes no lock, and after a short write it leaves the position
  * anywhere (seen on Linux 6.18, with RLIMIT_FSIZE): that is for the pool. */
-static uint8_t opcode_of(const hk__operation *o)
+static HK__HOT uint8_t opcode_of(const hk__operation *o)
 {
     if ((o->kind == HK__OP_READ || o->kind == HK__OP_WRITE) && o->offset < 0) return OP_NONE;
     switch (o->kind) {
@@ -44,7 +44,7 @@ static void prepare_transfer(struct io_uring_sqe *sqe, uint8_t opcode, const hk_
                          v->iov_len < MOST_BYTES ? (unsigned)v->iov_len : MOST_BYTES, offset);
 }
 
-static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operation *o)
+static HK__HOT void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operation *o)
 {
     switch (o->kind) {
     case HK__OP_FSYNC: io_uring_prep_fsync(sqe, o->fd, o->flags ? IORING_FSYNC_DATASYNC : 0); break;
@@ -79,10 +79,9 @@ static void prepare(struct io_uring_sqe *sqe, uint8_t opcode, const hk__operatio
 
 /* The first of two requests, which only lets the second begin when all was sent. So it says nothing
  * where that is so. */
-static bool prepare_half(struct hk__uring *w, const hk__operation *o, hk__ticket ticket)
+static HK__HOT bool prepare_half(struct hk__uring *w, const hk__operation *o, hk__ticket ticket)
 {
     struct hk__ring *ring = &w->ring;
-    if (ring->quiet == 0 || !hk__ring_knows(ring, IORING_OP_SEND)) return false;
     if (io_uring_sq_space_left(&ring->uring) < 2) hk__ring_enter(ring, HK__RING_SUBMIT, 0);
     if (io_uring_sq_space_left(&ring->uring) < 2) return false;
     struct io_uring_sqe *sqe = hk__ring_sqe(ring);
@@ -119,7 +118,8 @@ static bool is_of_sockets(const hk__operation *o)
 
 /* The kernel's result, unless it says that it could not do it in this way: then the pool does it.
  * (A worker of the kernel's that is told of a cancel returns from its call with -EINTR.) */
-void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation, int res)
+HK__HOT void hk__uring_operation_completed(struct hk__uring *w, uint32_t slot, uint32_t generation,
+                                           int res)
 {
     struct hk__uring_operation *o = &w->operations[slot];
     if (o->state != HK__URING_IN_RING || o->generation != generation) return;
@@ -146,7 +146,7 @@ bool hk__uring_cancel_request(struct hk__uring *w, uint64_t data)
 
 /* The ring, where it has such a request and room, else the pool. There is always a place to note a
  * cancel. */
-int hk__uring_submit(hk__world *world, const hk__operation *operation, hk__ticket ticket)
+HK__HOT int hk__uring_submit(hk__world *world, const hk__operation *operation, hk__ticket ticket)
 {
     struct hk__uring *w = hk__uring_of(world);
     if (ticket.slot >= w->operations_size) {

@@ -196,8 +196,9 @@ typedef struct hk__world_table {
 struct hk__world {
     const hk__world_table *table;
     /* A system call is dear here, and what goes into many sockets is better handed in with the next
-     * wait, all of it together, than put into each by a call of its own: HK__OP_SEND. */
-    bool together;
+     * wait, all of it together, than put into each by a call of its own: HK__OP_SEND. Where it
+     * pairs, what comes out of them likewise: HK__OP_SEND_RECV. */
+    bool together, pairs;
     /* Called by other threads (of the pool) when an event has come for a wait that may have begun;
      * NULL: then wake is. Set by whoever owns the world. */
     void (*notify)(void *arg);

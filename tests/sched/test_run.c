@@ -311,6 +311,31 @@ TEST(step_lives_inside_a_poll_loop)
     hk_sched_destroy(s);
 }
 
+/* So many that the loop lets tasks run while it tells of the events. */
+enum { READERS = 8 };
+static void *reads_and_sleeps(void *arg)
+{
+    char byte;
+    CHECK_EQ(hk_read((int)hk_num(arg), &byte, 1), 1);
+    return hk_val(hk_sleep(HK_MS(10)));
+}
+TEST(a_step_tells_of_timers_that_its_events_have_started)
+{
+    int fds[READERS][2];
+    hk_sched *s = hk_sched_create(NULL);
+    for (int i = 0; i < READERS; i++) {
+        CHECK_EQ(pipe(fds[i]), 0);
+        hk_sched_spawn(s, reads_and_sleeps, hk_val(fds[i][0]));
+    }
+    CHECK_EQ(hk_sched_step(s), HK_FOREVER);
+    for (int i = 0; i < READERS; i++) CHECK_EQ(write(fds[i][1], "x", 1), 1);
+    const int64_t next = hk_sched_step(s);
+    CHECK(next >= 0 && next <= HK_MS(10));
+    CHECK_EQ(hk_sched_run(s), 0);
+    hk_sched_destroy(s);
+    for (int i = 0; i < READERS; i++) CHECK(close(fds[i][0]) == 0 && close(fds[i][1]) == 0);
+}
+
 static hk_call *kept;
 static void keep(hk_call *call) { kept = call; }
 static const hk_call_type host_type = { .name = "host", .handle = keep, .abort = let_go };
