@@ -205,7 +205,7 @@ static void look_at_world(hk_sched *s, int64_t until)
     serve(s, events, count);
 }
 
-/* Where no timer runs, the time is for reports, and about a millisecond late at most. */
+/* Where no timer runs, the time is for reports: read anew when about a millisecond has gone by. */
 static HK__HOT void let_time_go_on(hk_sched *s)
 {
     const uint64_t ticks = hk__ticks() >> HK__TICKS_SHIFT;
