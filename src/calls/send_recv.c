@@ -4,7 +4,9 @@
  * It is send and recv one after the other, each of which tries and, where it must, waits for
  * readiness. Where a system call is dear, both are handed in as one operation, with the wait that
  * the loop would have made anyway: one call in place of three. An operation receives for itself, so
- * the descriptor is not watched meanwhile. */
+ * the descriptor is not watched meanwhile. Where the news is for many, the wait is shared anyhow,
+ * and to receive by a call what readiness has told of costs less than an operation that waits: then
+ * only what is to be sent is handed in. */
 #include "calls/calls.h"
 
 #include "sched/descriptor.h"
@@ -56,21 +58,22 @@ static void go_on(hk_io_call *self)
 static HK__HOT bool goes_together(const struct hk__io *io, const hk_io_call *self)
 {
     const hk__world *world = io->s->world;
-    return world->together && world->pairs && hk__io_hands_in(io, self->data.one.iov_len) &&
+    return world->together && (world->pairs || io->s->together) && self->rest.iov_len > 0 &&
            io->d->waiter[HK__READER] == NULL && io->d->waiter[HK__WRITER] == NULL &&
-           self->rest.iov_len > 0;
+           hk__io_hands_in(io, self->data.one.iov_len);
 }
 
 /* False: it is not to be, or there is no room. */
 static HK__HOT bool hand_in(hk_io_call *self, struct hk__io *io)
 {
-    const hk__operation operation = { .kind = HK__OP_SEND_RECV,
+    const bool alone = io->s->together;
+    const hk__operation operation = { .kind = alone ? HK__OP_SEND : HK__OP_SEND_RECV,
                                       .fd = io->fd,
                                       .count = 1,
                                       .vector = &self->data.one,
                                       .argument = &self->rest };
     if (!goes_together(io, self) || hk__descriptor_hold(io->s, io->fd) < 0) return false;
-    hk__descriptor_unwatch(io->s, io->fd);
+    if (!alone) hk__descriptor_unwatch(io->s, io->fd);
     if (hk__operation_start(io->s, io->call, &operation, &self->slot) < 0) {
         hk__descriptor_let_go(io->s, io->fd);
         return false;
@@ -79,7 +82,7 @@ static HK__HOT bool hand_in(hk_io_call *self, struct hk__io *io)
     return true;
 }
 
-/* What was handed in is done: all of it, or sending was, as far as it went. */
+/* What was handed in is done: all of it, or sending is, as far as it went. */
 static HK__HOT void handed_in(hk_io_call *self)
 {
     hk_sched *s = hk__sched_of(&self->call);

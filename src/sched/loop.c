@@ -188,9 +188,6 @@ static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
     return count;
 }
 
-/* So many that it pays to have what they send handed in together. */
-enum { MANY = 4 };
-
 static void look_at_world(hk_sched *s, int64_t until)
 {
     hk__event *events = s->events;
@@ -201,7 +198,7 @@ static void look_at_world(hk_sched *s, int64_t until)
         count = look_again(s, events, until);
     if (until != 0 && count == 0) count = sleep_until(s, events, until);
     if (HK__UNLIKELY(count < 0) && s->simulation != NULL) s->over = count;
-    s->together = s->world->together && count >= MANY;
+    s->together = s->world->together && count >= s->world->many;
     serve(s, events, count);
 }
 

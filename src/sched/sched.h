@@ -117,7 +117,7 @@ struct hk__operations {
     uint32_t count;      /* under way, or waiting for room */
     uint32_t waiting;    /* the first that the world had no room for; 0: none */
     intptr_t result;     /* of the one that is done */
-    bool halved;         /* and that is the result of its first half */
+    bool halved;         /* and that is what became of sending */
 };
 
 /* Whether it pays to look again and again before sleeping; see loop.c. */

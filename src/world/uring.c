@@ -22,7 +22,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LEAST = 64 };
+enum { LEAST = 64, MANY = 4 };
 
 /* Also in signal handlers. The counter has room for 2^64 - 2 of these; each is an edge, so nobody
  * needs to read it. */
@@ -411,6 +411,7 @@ int hk__world_uring_at(unsigned rung, unsigned entries, hk__world **ret_world)
     w->world.pairs =
         sends && hk__ring_knows(&w->ring, IORING_OP_RECV) && w->ring.defers && w->ring.quiet != 0;
     w->world.together = sends && calls_are_dear();
+    w->world.many = MANY;
     *ret_world = &w->world;
     return 0;
 }

@@ -36,7 +36,7 @@ struct hk__uring_operation {
     uint32_t next; /* in the queue */
     uint8_t state;
     bool cancelled, cancel_waits; /* asked for; and it is to be said, or said again */
-    bool halved;                  /* its first half has failed, and is the result */
+    bool halved;                  /* the result is that of sending: nothing was received */
     int64_t result;
     hk__operation operation;
 };

@@ -170,6 +170,7 @@ HK__HOT int hk__uring_submit(hk__world *world, const hk__operation *operation, h
     }
     *o = (struct hk__uring_operation){ .generation = ticket.generation,
                                        .state = sqe != NULL ? HK__URING_IN_RING : HK__URING_IN_POOL,
+                                       .halved = operation->kind == HK__OP_SEND,
                                        .operation = *operation };
     w->count++;
     hk__uring_settle(w);

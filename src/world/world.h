@@ -38,8 +38,8 @@ enum hk__event_kind { HK__EVENT_READY, HK__EVENT_DONE };
 typedef struct hk__event {
     hk__ticket ticket;
     uint32_t kind;  /* HK__EVENT_READY, HK__EVENT_DONE */
-    uint32_t ready; /* READY: HK__READABLE ...; DONE of SEND_RECV: HK__WRITABLE: sending failed, or
-                     * fell short */
+    uint32_t ready; /* READY: HK__READABLE ...; DONE of SEND, and of SEND_RECV where sending failed
+                     * or fell short: HK__WRITABLE: that is its result */
     int64_t result; /* DONE: count, value or -errno; -ECANCELED: nothing of it happened */
 } hk__event;
 
@@ -199,6 +199,7 @@ struct hk__world {
      * wait, all of it together, than put into each by a call of its own: HK__OP_SEND. Where it
      * pairs, what comes out of them likewise: HK__OP_SEND_RECV. */
     bool together, pairs;
+    int many; /* so many pieces of news at once are for many: they send together */
     /* Called by other threads (of the pool) when an event has come for a wait that may have begun;
      * NULL: then wake is. Set by whoever owns the world. */
     void (*notify)(void *arg);

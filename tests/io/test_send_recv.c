@@ -42,7 +42,7 @@ static void ping_pong(const int fds[2])
     hk_task_wait(tid, NULL);
 }
 
-BOTH_WAYS_SIM(ping_pong_over_tcp)
+ALL_WAYS_SIM(ping_pong_over_tcp)
 {
     int fds[2];
     net_tcp_pair(fds);
@@ -50,7 +50,7 @@ BOTH_WAYS_SIM(ping_pong_over_tcp)
     return NULL;
 }
 
-BOTH_WAYS_SIM(ping_pong_over_local_streams)
+ALL_WAYS_SIM(ping_pong_over_local_streams)
 {
     int fds[2];
     net_local_pair(SOCK_STREAM, fds);
@@ -58,7 +58,7 @@ BOTH_WAYS_SIM(ping_pong_over_local_streams)
     return NULL;
 }
 
-BOTH_WAYS_SIM(an_answer_that_is_there_already)
+ALL_WAYS_SIM(an_answer_that_is_there_already)
 {
     int fds[2];
     char in[8];
@@ -80,7 +80,7 @@ BOTH_WAYS_SIM(an_answer_that_is_there_already)
 }
 
 /* As sockets are that Hocket has made: with O_NONBLOCK. */
-BOTH_WAYS_SIM(sockets_that_do_not_block)
+ALL_WAYS_SIM(sockets_that_do_not_block)
 {
     int fds[2];
     hk_addr address;
@@ -93,7 +93,7 @@ BOTH_WAYS_SIM(sockets_that_do_not_block)
     asker_learn(fds[0], fds[1]);
     for (int i = 0; i < 3; i++) {
         asker_start(&a, fds[0], "question", 8);
-        CHECK_EQ(asker_is_handed_in(fds[0]), asker_is_together());
+        CHECK_EQ(asker_is_handed_in(fds[0]), asker_receives_by_request());
         CHECK(asker_peer_gets(fds[1], "question"));
         CHECK_EQ(net_put(fds[1], "answer", 6), 6);
         asker_wait(&a);
@@ -124,14 +124,14 @@ TEST(nobody_to_serve_it)
     CHECK_EQ(sent, 0);
 }
 
-BOTH_WAYS_SIM(it_waits_for_the_answer)
+ALL_WAYS_SIM(it_waits_for_the_answer)
 {
     int fds[2];
     struct asker a;
     asker_tcp(fds);
     asker_start(&a, fds[0], "question", 8);
     CHECK(!a.done);
-    CHECK_EQ(asker_is_handed_in(fds[0]), asker_is_together());
+    CHECK_EQ(asker_is_handed_in(fds[0]), asker_receives_by_request());
     CHECK(asker_peer_gets(fds[1], "question"));
     CHECK_EQ(net_put(fds[1], "42", 2), 2);
     asker_wait(&a);
@@ -143,7 +143,7 @@ BOTH_WAYS_SIM(it_waits_for_the_answer)
     return NULL;
 }
 
-BOTH_WAYS_SIM(nothing_to_be_sent)
+ALL_WAYS_SIM(nothing_to_be_sent)
 {
     int fds[2];
     struct asker a;
@@ -160,7 +160,7 @@ BOTH_WAYS_SIM(nothing_to_be_sent)
 }
 
 /* As hk_recv: it says that something is there, and leaves it. */
-BOTH_WAYS(nowhere_to_receive_to)
+ALL_WAYS(nowhere_to_receive_to)
 {
     int fds[2];
     char in[8];
@@ -176,7 +176,7 @@ BOTH_WAYS(nowhere_to_receive_to)
     return NULL;
 }
 
-BOTH_WAYS(datagrams_stay_whole)
+ALL_WAYS(datagrams_stay_whole)
 {
     int fds[2];
     char in[8];
@@ -212,7 +212,7 @@ static ssize_t try_on(int fd)
     return n;
 }
 
-BOTH_WAYS(only_sockets)
+ALL_WAYS(only_sockets)
 {
     int fds[2];
     char c = 'x', name[] = "/tmp/hocket-XXXXXX";
@@ -254,19 +254,19 @@ static void end_of(void (*make)(int ret_fds[2]))
     CHECK_EQ(hk_close(fds[0]), 0);
 }
 
-BOTH_WAYS_SIM(the_end_of_a_tcp_stream)
+ALL_WAYS_SIM(the_end_of_a_tcp_stream)
 {
     end_of(asker_tcp);
     return NULL;
 }
 
-BOTH_WAYS_SIM(the_end_of_a_local_stream)
+ALL_WAYS_SIM(the_end_of_a_local_stream)
 {
     end_of(asker_local);
     return NULL;
 }
 
-BOTH_WAYS(a_peer_that_only_listens)
+ALL_WAYS(a_peer_that_only_listens)
 {
     int fds[2];
     char in[8];
@@ -292,7 +292,7 @@ static void reset(int fd)
     net_close(fd);
 }
 
-BOTH_WAYS(a_reset_while_it_waits)
+ALL_WAYS(a_reset_while_it_waits)
 {
     int fds[2];
     struct asker a;
@@ -307,7 +307,7 @@ BOTH_WAYS(a_reset_while_it_waits)
     return NULL;
 }
 
-BOTH_WAYS(a_reset_before)
+ALL_WAYS(a_reset_before)
 {
     int fds[2];
     struct asker a;
@@ -322,7 +322,7 @@ BOTH_WAYS(a_reset_before)
     return NULL;
 }
 
-BOTH_WAYS(the_peer_has_closed_before)
+ALL_WAYS(the_peer_has_closed_before)
 {
     int fds[2];
     struct asker a;
@@ -336,7 +336,7 @@ BOTH_WAYS(the_peer_has_closed_before)
     return NULL;
 }
 
-BOTH_WAYS(one_that_may_not_send_any_more)
+ALL_WAYS(one_that_may_not_send_any_more)
 {
     int fds[2];
     struct asker a;

@@ -22,7 +22,7 @@ static void check_goes_on(const int fds[2])
     struct asker a;
     asker_start(&a, fds[0], "next", 4);
     CHECK(!a.done);
-    CHECK_EQ(asker_is_handed_in(fds[0]), asker_is_together());
+    CHECK_EQ(asker_is_handed_in(fds[0]), asker_receives_by_request());
     CHECK(asker_peer_gets(fds[1], "next"));
     CHECK_EQ(net_put(fds[1], "answer", 6), 6);
     asker_wait(&a);
@@ -32,7 +32,7 @@ static void check_goes_on(const int fds[2])
 
 /* ---- kills ---- */
 
-BOTH_WAYS_SIM(a_kill_while_it_waits_to_receive)
+ALL_WAYS_SIM(a_kill_while_it_waits_to_receive)
 {
     int fds[2];
     struct asker a;
@@ -53,7 +53,7 @@ BOTH_WAYS_SIM(a_kill_while_it_waits_to_receive)
     return NULL;
 }
 
-BOTH_WAYS_SIM(a_kill_while_it_waits_to_send)
+ALL_WAYS_SIM(a_kill_while_it_waits_to_send)
 {
     int fds[2];
     struct asker a;
@@ -92,7 +92,7 @@ static void *kills_all(void *arg)
     return arg;
 }
 
-BOTH_WAYS(a_kill_before_it_is_handed_over)
+ALL_WAYS(a_kill_before_it_is_handed_over)
 {
     for (int i = 0; i < MANY; i++) asker_local(pairs[i]);
     const int64_t begun = hk_now();
@@ -116,7 +116,7 @@ BOTH_WAYS(a_kill_before_it_is_handed_over)
 }
 
 /* The kernel may have the bytes already: then they are the result, else they are in the socket. */
-BOTH_WAYS_SIM(a_kill_when_the_answer_has_just_come)
+ALL_WAYS_SIM(a_kill_when_the_answer_has_just_come)
 {
     int fds[2], received = 0;
     struct asker a;
@@ -152,7 +152,7 @@ static ssize_t ask_within(int64_t timeout, int fd, size_t *ret_sent, ssize_t *re
     return n;
 }
 
-BOTH_WAYS_SIM(a_deadline)
+ALL_WAYS_SIM(a_deadline)
 {
     int fds[2];
     ssize_t closed;
@@ -171,7 +171,7 @@ BOTH_WAYS_SIM(a_deadline)
     return NULL;
 }
 
-BOTH_WAYS_SIM(where_nothing_may_wait)
+ALL_WAYS_SIM(where_nothing_may_wait)
 {
     int fds[2];
     ssize_t closed;
@@ -269,7 +269,7 @@ static void (*const kinds[])(const int fds[2]) = { recv_at_once,    recv_later, 
                                                    to_the_brim };
 
 /* Else what comes while an operation receives would be an event of long ago when it is done. */
-BOTH_WAYS_SIM(what_an_operation_receives_is_no_event)
+ALL_WAYS_SIM(what_an_operation_receives_is_no_event)
 {
     int fds[2];
     struct asker a;
@@ -283,7 +283,7 @@ BOTH_WAYS_SIM(what_an_operation_receives_is_no_event)
         CHECK_EQ(hk_task_wait(tid, &end), 0);
         CHECK_EQ(hk_num(end.value), 1);
         asker_start(&a, fds[0], "q", 1);
-        CHECK_EQ(asker_is_watched(fds[0]), !asker_is_together());
+        CHECK_EQ(asker_is_watched(fds[0]), !asker_receives_by_request());
         CHECK_EQ(net_put(fds[1], "a", 1), 1);
         asker_wait(&a);
         CHECK_EQ(a.result, 1);
@@ -309,13 +309,13 @@ static void in_every_order(void (*make)(int ret_fds[2]))
     asker_close(fds);
 }
 
-BOTH_WAYS(every_order_over_tcp, .seconds = 30)
+ALL_WAYS(every_order_over_tcp, .seconds = 30)
 {
     in_every_order(asker_tcp);
     return NULL;
 }
 
-BOTH_WAYS(every_order_over_local_streams, .seconds = 30)
+ALL_WAYS(every_order_over_local_streams, .seconds = 30)
 {
     in_every_order(asker_local);
     return NULL;
@@ -343,7 +343,7 @@ static bool peer_sees_end(int peer)
     return n == 0;
 }
 
-BOTH_WAYS_SIM(a_close_while_it_waits_to_receive)
+ALL_WAYS_SIM(a_close_while_it_waits_to_receive)
 {
     int fds[2];
     struct asker a;
@@ -361,7 +361,7 @@ BOTH_WAYS_SIM(a_close_while_it_waits_to_receive)
     return NULL;
 }
 
-BOTH_WAYS_SIM(a_close_while_it_waits_to_send)
+ALL_WAYS_SIM(a_close_while_it_waits_to_send)
 {
     int fds[2];
     struct asker a;
@@ -409,7 +409,7 @@ static void all_at_once(const int order[3])
     net_close(fds[1]);
 }
 
-BOTH_WAYS(closes_and_a_kill_in_each_order)
+ALL_WAYS(closes_and_a_kill_in_each_order)
 {
     static const int orders[][3] = { { CLOSE, CLOSE_TOO, KILL }, { CLOSE, KILL, CLOSE_TOO },
                                      { KILL, CLOSE, CLOSE_TOO }, { CLOSE_TOO, KILL, CLOSE },
@@ -419,7 +419,7 @@ BOTH_WAYS(closes_and_a_kill_in_each_order)
 }
 
 /* The number means another socket right after. */
-BOTH_WAYS(the_number_comes_again)
+ALL_WAYS(the_number_comes_again)
 {
     int fds[2], again[2];
     struct asker old, new;
@@ -447,7 +447,7 @@ BOTH_WAYS(the_number_comes_again)
 }
 
 /* Closed behind our back, and given out again by a call of ours. */
-BOTH_WAYS(the_number_comes_again_as_a_pipe)
+ALL_WAYS(the_number_comes_again_as_a_pipe)
 {
     int fds[2], ends[2];
     char c;
@@ -469,7 +469,7 @@ BOTH_WAYS(the_number_comes_again_as_a_pipe)
 }
 
 /* The same end of the stream by a shutdown, which is none of ours to hear of. */
-BOTH_WAYS(a_shutdown_while_it_waits)
+ALL_WAYS(a_shutdown_while_it_waits)
 {
     int fds[2];
     struct asker a;

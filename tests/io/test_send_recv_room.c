@@ -25,7 +25,7 @@ static bool discard(int fd, size_t size)
     return size == 0;
 }
 
-BOTH_WAYS_SIM(it_waits_for_room_and_then_for_the_answer)
+ALL_WAYS_SIM(it_waits_for_room_and_then_for_the_answer)
 {
     int fds[2];
     struct asker a;
@@ -67,19 +67,19 @@ static void by_and_by(void (*make)(int ret_fds[2]), size_t size, bool small)
     asker_close(fds);
 }
 
-BOTH_WAYS_SIM(what_a_local_socket_takes_in_parts)
+ALL_WAYS_SIM(what_a_local_socket_takes_in_parts)
 {
     by_and_by(asker_local, 16000, true);
     return NULL;
 }
 
-BOTH_WAYS_SIM(what_a_tcp_socket_takes_in_parts)
+ALL_WAYS_SIM(what_a_tcp_socket_takes_in_parts)
 {
     by_and_by(asker_tcp, 16000, true);
     return NULL;
 }
 
-BOTH_WAYS_SIM(more_than_is_handed_in)
+ALL_WAYS_SIM(more_than_is_handed_in)
 {
     by_and_by(asker_local, 300000, false);
     by_and_by(asker_tcp, 400000, false);
@@ -87,7 +87,7 @@ BOTH_WAYS_SIM(more_than_is_handed_in)
 }
 
 /* A part went at once, and then the task is killed: what it says it sent is what came. */
-BOTH_WAYS_SIM(a_kill_in_the_middle_of_sending)
+ALL_WAYS_SIM(a_kill_in_the_middle_of_sending)
 {
     int fds[2];
     struct asker a;
@@ -158,7 +158,7 @@ static void *waits_for_room(void *arg)
     return NULL;
 }
 
-BOTH_WAYS_SIM(a_second_receiver_is_busy)
+ALL_WAYS_SIM(a_second_receiver_is_busy)
 {
     int fds[2];
     char c;
@@ -180,7 +180,7 @@ BOTH_WAYS_SIM(a_second_receiver_is_busy)
     return NULL;
 }
 
-BOTH_WAYS_SIM(a_second_sender_goes_ahead)
+ALL_WAYS_SIM(a_second_sender_goes_ahead)
 {
     int fds[2];
     struct asker a;
@@ -196,7 +196,7 @@ BOTH_WAYS_SIM(a_second_sender_goes_ahead)
         hk_tid tid = hk_spawn(HK_ROOT, writes, &w);
         net_settle();
         CHECK(!w.done);
-        CHECK_EQ(asker_is_handed_in(fds[0]), asker_is_together());
+        CHECK_EQ(asker_is_handed_in(fds[0]), asker_receives_by_request());
         if (i == 1) CHECK_EQ(net_put(fds[1], "a", 1), 1);
         net_settle();
         CHECK_EQ(a.done, i == 1);
@@ -210,7 +210,7 @@ BOTH_WAYS_SIM(a_second_sender_goes_ahead)
 }
 
 /* Who waits until it may write gets events, of which receiving must not hear. */
-BOTH_WAYS_SIM(one_that_waits_for_room_beside_it)
+ALL_WAYS_SIM(one_that_waits_for_room_beside_it)
 {
     int fds[2];
     struct asker a;
@@ -238,7 +238,7 @@ BOTH_WAYS_SIM(one_that_waits_for_room_beside_it)
 }
 
 /* The end comes as an event to the writer, and as a result to the receiver. */
-BOTH_WAYS(an_end_while_another_waits_for_room)
+ALL_WAYS(an_end_while_another_waits_for_room)
 {
     int fds[2];
     struct asker a;
@@ -282,7 +282,7 @@ static void many_pairs(void)
     for (int i = 0; i < PAIRS; i++) asker_close(fds[i]);
 }
 
-BOTH_WAYS_SIM(many_pairs_at_once)
+ALL_WAYS_SIM(many_pairs_at_once)
 {
     many_pairs();
     return NULL;
@@ -307,7 +307,7 @@ static void *starts_early(void *together)
     asker_local(others);
     asker_start(&a, fds[0], "q", 1);
     asker_start(&killed, others[0], "q", 1);
-    CHECK_EQ(asker_is_handed_in(others[0]), asker_is_together());
+    CHECK_EQ(asker_is_handed_in(others[0]), asker_receives_by_request());
     bell = hk_sched_fd(hk__here.sched);
     CHECK_EQ(hk_task_kill(killed.tid), 1);
     asker_wait(&killed);
@@ -365,7 +365,7 @@ static hk_step step(hk_coro *co, void *in)
     HK_END(co, NULL);
 }
 
-BOTH_WAYS_SIM(stackless)
+ALL_WAYS_SIM(stackless)
 {
     static struct stepper f;
     int fds[2];
@@ -375,7 +375,7 @@ BOTH_WAYS_SIM(stackless)
     const hk_tid tid = hk_spawn_stackless(HK_ROOT, &f.co, NULL);
     for (int i = 0; i < 3; i++) {
         net_settle();
-        CHECK_EQ(asker_is_handed_in(fds[0]), asker_is_together() && i > 0);
+        CHECK_EQ(asker_is_handed_in(fds[0]), asker_receives_by_request() && i > 0);
         CHECK(asker_peer_gets(fds[1], i == 0 ? "" : i == 1 ? "sta" : "stackl"));
         CHECK_EQ(net_put(fds[1], "abc", (size_t)i + 1), i + 1);
     }
@@ -424,7 +424,7 @@ static void *drives(void *arg)
     return s.value;
 }
 
-BOTH_WAYS_SIM(forwarded_by_a_driver)
+ALL_WAYS_SIM(forwarded_by_a_driver)
 {
     int fds[2];
     asker_local(fds);

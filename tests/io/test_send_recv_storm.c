@@ -152,13 +152,13 @@ static void storms(int count)
     }
 }
 
-BOTH_WAYS(nothing_is_lost, .seconds = 60)
+ALL_WAYS(nothing_is_lost, .seconds = 60)
 {
     storms(25);
     return NULL;
 }
 
-BOTH_WAYS(nothing_is_lost_in_many, .seconds = 200, .slow = true)
+ALL_WAYS(nothing_is_lost_in_many, .seconds = 200, .slow = true)
 {
     storms(300);
     return NULL;

@@ -3,20 +3,29 @@
 #include "support/asker.h"
 
 #include <errno.h>
+#include <limits.h>
 
-static hk__world *world(void) { return ((hk_sched *)hk__here.sched)->world; }
+static hk_sched *sched(void) { return hk__here.sched; }
+
+static hk__world *world(void) { return sched()->world; }
 
 static bool is_ring(void) { return strcmp(world()->table->name, "uring") == 0; }
 
-bool asker_together(void)
+static bool decree(int many)
 {
     if (!is_ring()) {
         test_skip("no io_uring");
         return false;
     }
     world()->together = true;
+    world()->many = many;
+    sched()->together = many < 0;
     return true;
 }
+
+bool asker_together(void) { return decree(INT_MAX); }
+
+bool asker_of_many(void) { return decree(-1); }
 
 bool asker_apart(void)
 {
@@ -25,6 +34,8 @@ bool asker_apart(void)
 }
 
 bool asker_is_together(void) { return is_ring() && world()->together; }
+
+bool asker_receives_by_request(void) { return asker_is_together() && !sched()->together; }
 
 void *asker_main(void *arg)
 {
@@ -55,7 +66,7 @@ void asker_wait(struct asker *a)
 static const struct hk__descriptor *known(int fd)
 {
     static const struct hk__descriptor nothing;
-    const struct hk__descriptors *all = &((hk_sched *)hk__here.sched)->descriptors;
+    const struct hk__descriptors *all = &sched()->descriptors;
     return (unsigned)fd < all->count ? &all->table[fd] : &nothing;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of hk_send_recv, each both ways: as two calls, and, where there is a ring, as two requests
- * that are handed in together; there a system call is dear by decree. */
+/* Tests of hk_send_recv, each in all ways: as two calls; and, where there is a ring, as two
+ * requests that are handed in together, and as one, to send, as where the news was for many. There
+ * a system call is dear by decree. */
 #ifndef SUPPORT_ASKER_H
 #define SUPPORT_ASKER_H
 
@@ -8,27 +9,30 @@
 
 #include "sched/descriptor.h"
 
-/* By calls; and with requests. */
-#define BOTH_WAYS(id, ...) \
+#define ALL_WAYS(id, ...) \
     static void *task_##id(void *arg); \
     static void *called_##id(void *arg) { return asker_apart() ? task_##id(arg) : NULL; } \
     static void *together_##id(void *arg) { return asker_together() ? task_##id(arg) : NULL; } \
+    static void *of_many_##id(void *arg) { return asker_of_many() ? task_##id(arg) : NULL; } \
+    TEST(of_many_##id, ##__VA_ARGS__) { CHECK_EQ(hk_run(of_many_##id, NULL, NULL), 0); } \
     TEST(together_##id, ##__VA_ARGS__) { CHECK_EQ(hk_run(together_##id, NULL, NULL), 0); } \
     TEST(id, ##__VA_ARGS__) { CHECK_EQ(hk_run(called_##id, NULL, NULL), 0); } \
     static void *task_##id(void *arg)
 
 /* The same, and in the simulated world, under many schedules. */
-#define BOTH_WAYS_SIM(id, ...) \
+#define ALL_WAYS_SIM(id, ...) \
     static void *task_##id(void *arg); \
     static void sim_of_##id(void) { task_##id(NULL); } \
     TEST(sim_##id, ##__VA_ARGS__) { sim_run_seeds(sim_of_##id, 12); } \
-    BOTH_WAYS(id, ##__VA_ARGS__)
+    ALL_WAYS(id, ##__VA_ARGS__)
 
 /* From now on here; false: the test is skipped, there is no ring. */
 bool asker_together(void);
+bool asker_of_many(void);
 bool asker_apart(void);
-/* Here it is so. */
+/* Here it is so; the receive too is a request. */
 bool asker_is_together(void);
+bool asker_receives_by_request(void);
 
 /* A task that asks once. */
 struct asker {
