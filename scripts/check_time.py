@@ -25,6 +25,7 @@ REAL = {
     "tests/os": "processes and signals",
     "tests/sched/test_post.c": "threads",
     "tests/sched/test_run.c": "threads, signals, a host's loop on poll(2)",
+    "tests/sched/test_spin.c": "a clock of its own, on which each look takes as long as it says",
     "tests/sim/test_io.c": "the same in a simulated run and out of one",
     "tests/sim/test_time.c": "what is refused out of a simulated run, or inside another",
     "tests/support/faults.c": "holds a thread of the resolver",

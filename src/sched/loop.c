@@ -150,13 +150,26 @@ static void serve(hk_sched *s, const hk__event *events, int count)
 
 /* Sleeping and being woken costs more than some tens of microseconds of looking: so before it
  * sleeps the loop looks, where that has paid lately. It has paid where the wait was short and
- * brought little: what comes in large numbers shares the price of one wake-up. A look in vain costs
- * more credit than one that paid earns. */
-enum { SPIN_MOST = 64, SPIN_LEAST = -16, SPIN_LOST = 4, SPIN_EVENTS = 2 };
+ * brought news of the few that the last news were of: each of them waits for us before it goes on.
+ * Of many, some are always on their way, and share the price of one wake-up if they are let come.
+ * A look in vain costs more credit than one that paid earns. */
+enum { SPIN_MOST = 64, SPIN_LEAST = -16, SPIN_LOST = 4 };
 
-static void learn(struct hk__spin *spin, bool was_short, int count)
+static bool is_in_the_talk(struct hk__spin *spin, const hk__event *event)
 {
-    spin->credit += was_short && count <= SPIN_EVENTS ? 1 : -SPIN_LOST;
+    const uint32_t who = event->ticket.slot << 1 | (event->kind == HK__EVENT_DONE);
+    for (unsigned i = 0; i < HK_LEN(spin->in_the_talk); i++)
+        if (spin->in_the_talk[i] == who) return true;
+    spin->in_the_talk[spin->next++ % HK_LEN(spin->in_the_talk)] = who;
+    return false;
+}
+
+/* count: of the events that a short wait has brought. */
+static void learn(struct hk__spin *spin, const hk__event *events, int count)
+{
+    bool has_paid = count > 0;
+    for (int i = 0; i < count; i++) has_paid &= is_in_the_talk(spin, &events[i]);
+    spin->credit += has_paid ? 1 : -SPIN_LOST;
     if (spin->credit > SPIN_MOST) spin->credit = SPIN_MOST;
     if (spin->credit < SPIN_LEAST) spin->credit = SPIN_LEAST;
 }
@@ -171,7 +184,7 @@ static int look_again(hk_sched *s, hk__event *ret_events, int64_t until)
         if (count > 0 || hk__inbox_any(s)) break;
         hk__relax();
     }
-    learn(&s->spin, count > 0, count);
+    learn(&s->spin, ret_events, count);
     return count;
 }
 
@@ -183,8 +196,10 @@ static int sleep_until(hk_sched *s, hk__event *ret_events, int64_t until)
     const int64_t start = learns ? s->world->table->now(s->world) : 0;
     int count = s->world->table->wait(s->world, ret_events, HK__EVENTS, until);
     __atomic_store_n(&s->inbox.sleeping, false, __ATOMIC_RELAXED);
-    if (learns && count > 0)
-        learn(&s->spin, s->world->table->now(s->world) - start < s->spin.most, count);
+    if (learns && count > 0) {
+        const bool was_short = s->world->table->now(s->world) - start < s->spin.most;
+        learn(&s->spin, ret_events, was_short ? count : 0);
+    }
     return count;
 }
 

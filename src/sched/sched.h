@@ -124,6 +124,8 @@ struct hk__operations {
 struct hk__spin {
     int64_t most; /* ns; 0: never */
     int credit;
+    unsigned next;           /* in the talk: whose place is taken next */
+    uint32_t in_the_talk[4]; /* whose news came last */
 };
 
 struct hk_sched {
