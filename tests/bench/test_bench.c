@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The benches do their work: a quick run of each, which prints hashes of it. */
+#include "support/tools.h"
 #include "harness/harness.h"
 
 #include <stdio.h>
@@ -40,6 +41,7 @@ static bool may_be_missing(const char *row)
 TEST(benches_do_their_work, .seconds = 60)
 {
     char path[512], text[8192], rows[8192];
+    if (IS_GCC_TSAN) SKIP("it takes nearly ten milliseconds to make a task, of so many");
     if (!find_bench(path, sizeof path)) SKIP("no hocket-bench beside the tests");
     int status = run_bench(path, "--quick", text, sizeof text);
     if (status == 126 || status == 127) SKIP("hocket-bench cannot be run here by its name");

@@ -197,7 +197,7 @@ static void *deep_main(void *arg)
 
 TEST(ten_thousand_groups_each_below_the_other, .seconds = 60)
 {
-    CHECK_EQ(sim_once(deep_main, hk_val(10000)), 0);
+    CHECK_EQ(sim_once(deep_main, hk_val(MOST_TASKS < 10000 ? MOST_TASKS : 10000)), 0);
 }
 
 static void *wide_main(void *arg)
@@ -212,25 +212,18 @@ static void *wide_main(void *arg)
     return NULL;
 }
 
-#if defined(HK__ASAN) || defined(HK__TSAN)
-#define UNDER_SANITIZER 1
-#else
-#define UNDER_SANITIZER 0
-#endif
-
-/* A sanitizer maps memory of its own for each, and there is an end to mappings. */
 TEST(a_hundred_thousand_children_are_cancelled, .seconds = 60)
 {
     if (on_emulator()) SKIP("there a guard is a mapping, and too few of them");
     if (ON_VALGRIND) SKIP("Valgrind looks through all stacks at each switch");
-    CHECK_EQ(hk_run(wide_main, hk_val(UNDER_SANITIZER ? 20000 : 100000),
+    CHECK_EQ(hk_run(wide_main, hk_val(MOST_TASKS),
                     &(hk_run_options){ .stack = 16384, .world = sim_world() }),
              0);
 }
 
 TEST(a_million_children_are_cancelled, .seconds = 120, .slow = true)
 {
-    if (UNDER_SANITIZER) SKIP("a sanitizer keeps more for each of a million than there is");
+    if (SANITIZED) SKIP("a sanitizer keeps more for each of a million than there is");
     if (on_emulator()) SKIP("there a guard is a mapping, and too few of them");
     CHECK_EQ(hk_run(wide_main, hk_val(1000000),
                     &(hk_run_options){ .stack = 16384, .world = sim_world() }),

@@ -30,6 +30,15 @@
 #define SANITIZED 0
 #endif
 
+/* So many tasks fit beside each other. A sanitizer maps memory of its own for each, and there is an
+ * end to mappings; gcc's ThreadSanitizer gives up at 8128 threads, tasks counted. */
+#if defined(HK__TSAN) && !defined(__clang__)
+#define IS_GCC_TSAN 1
+#else
+#define IS_GCC_TSAN 0
+#endif
+enum { MOST_TASKS = IS_GCC_TSAN ? 8000 : SANITIZED ? 20000 : 100000 };
+
 /* An emulator takes any advice about memory. */
 static inline bool on_emulator(void)
 {
