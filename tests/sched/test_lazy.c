@@ -55,7 +55,7 @@ static void check_lazy(const hk_tid *tids, int count)
 /* Of large stacks there are soon many. */
 static void occupy_all(void) { occupy(hk__stack_class(STACK, false)); }
 
-static const hk_run_options large = { .stack = STACK };
+static const hk_run_options large = { .stack = STACK, .grace = HK_SEC(60) };
 
 static int run(hk_entry *main_task)
 {
